@@ -1,0 +1,158 @@
+"""The Keyspace record: what a user declares, and what has come of it."""
+
+from enum import StrEnum
+from typing import ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from flyball import errors, keyrange
+from flyball.records.base import Condition, Label, Model, Record
+
+
+class DurabilityPolicy(StrEnum):
+    """Which members must hold a write before the client hears "ok"."""
+
+    NONE = "none"
+    SEMI_SYNC = "semi-sync"
+    CROSS_ZONE = "cross-zone"
+
+
+class DurabilitySpec(Model):
+    """``acks`` members beside the primary must have received a write before it is acknowledged.
+
+    With ``none`` replication is asynchronous and a failover may lose writes that a client heard "ok" for.
+    """
+
+    policy: DurabilityPolicy = DurabilityPolicy.SEMI_SYNC
+    acks: int = Field(default=1, ge=1, le=8)
+
+    @property
+    def least_members(self) -> int:
+        """Members that a shard needs for writes to be acknowledged at all, the primary included."""
+        return 1 if self.policy is DurabilityPolicy.NONE else self.acks + 1
+
+
+class ErrantPolicy(StrEnum):
+    """What to do about a member that holds transactions which nobody acknowledged and no primary issued."""
+
+    ISOLATE = "isolate"
+    RESEED = "reseed"
+
+
+class RepairSpec(Model):
+    """How far repair may go by itself.
+
+    A crashed primary often comes back with a transaction that no client heard "ok" for; such a member is
+    always reseeded. ``errant`` is about the rest: transactions written to a replica by other means.
+    """
+
+    errant: ErrantPolicy = ErrantPolicy.ISOLATE
+
+
+class MySQLSpec(Model):
+    """Settings of the members. ``config`` holds mysqld options by name, without the leading dashes."""
+
+    config: dict[str, str | int] = Field(default_factory=dict)
+
+
+class TableSpec(Model):
+    """How a table is spread: by a sharding key, or whole on every shard (a reference table)."""
+
+    shard_by: str | None = None
+    reference: bool = False
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.shard_by is None) == (not self.reference):
+            raise ValueError("a table has either shardBy: COLUMN or reference: true")
+        return self
+
+
+class UserSpec(Model):
+    """An account for applications. It reads and writes rows; ``ddl`` adds the right to change schemas."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,31}$", description="must not start with flyball")
+    ddl: bool = False
+
+    @model_validator(mode="after")
+    def _not_ours(self) -> Self:
+        if self.name.startswith("flyball") or self.name in {"root", "mysql"}:
+            raise ValueError(f"the account name {self.name!r} is reserved")
+        return self
+
+
+class KeyspaceSpec(Model):
+    """The set point of a keyspace.
+
+    ``shards: N`` cuts the keyspace ids into N equal key ranges; ``ranges`` names them instead. ``database``
+    is the MySQL schema on every shard; the keyspace's name with ``-`` as ``_`` where it is not given.
+    """
+
+    shards: int | None = Field(default=None, ge=1, le=256)
+    ranges: tuple[str, ...] | None = None
+    replicas: int = Field(default=3, ge=1, le=9, description="members a shard, the primary included")
+    durability: DurabilitySpec = DurabilitySpec()
+    repair: RepairSpec = RepairSpec()
+    mysql: MySQLSpec = MySQLSpec()
+    database: str | None = Field(default=None, pattern=r"^[a-z][a-z0-9_]{0,63}$")
+    tables: dict[str, TableSpec] = Field(default_factory=dict)
+    users: tuple[UserSpec, ...] = ()
+    reclaim_policy: Literal["Retain", "Delete"] = "Retain"
+    paused: bool = False
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.shards is not None and self.ranges is not None:
+            raise ValueError("give shards or ranges, not both")
+        self.key_ranges()
+        need = self.durability.least_members
+        if self.replicas < need:
+            raise errors.InputError(
+                errors.Code.TOO_FEW_REPLICAS,
+                f"replicas: {self.replicas} is below the {need} members that "
+                f"durability {self.durability.policy} with acks: {self.durability.acks} needs",
+                f"set replicas to {need} or more, or ask for fewer acks",
+            )
+        names = [user.name for user in self.users]
+        if len(set(names)) != len(names):
+            raise ValueError("users: the same name twice")
+        if self.database is not None and self.database.startswith(("flyball", "mysql", "sys", "performance")):
+            raise ValueError(f"database: {self.database!r} is reserved")
+        return self
+
+    def key_ranges(self) -> tuple[keyrange.KeyRange, ...]:
+        """The key ranges in order; :raises InputError: where they do not tile the keyspace ids."""
+        if self.ranges is None:
+            return tuple(keyrange.split_equally(self.shards or 1))
+        ranges = tuple(keyrange.KeyRange.parse(text) for text in self.ranges)
+        keyrange.check_tiling(ranges)
+        return tuple(sorted(ranges))
+
+
+class ShardRoute(Model):
+    """Which shard serves a key range."""
+
+    range: str
+    shard: Label
+
+
+class KeyspaceStatus(Model):
+    """What has come of a keyspace. ``routing`` is the topology service's, the rest the engine's."""
+
+    observed_generation: int = 0
+    routing: tuple[ShardRoute, ...] = ()
+    conditions: tuple[Condition, ...] = ()
+
+
+class Keyspace(Record):
+    """A logical database, split into shards by a sharding key."""
+
+    kind: ClassVar[str] = "Keyspace"
+
+    spec: KeyspaceSpec
+    status: KeyspaceStatus = KeyspaceStatus()
+
+    @property
+    def database(self) -> str:
+        """The MySQL schema that holds the keyspace's tables on every shard."""
+        return self.spec.database or self.name.replace("-", "_")

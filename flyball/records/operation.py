@@ -1,0 +1,64 @@
+"""The Operation record: a person's word about a keyspace, a shard or a member; deleting it lifts it."""
+
+from enum import StrEnum
+from typing import ClassVar, Self
+
+from pydantic import Field, model_validator
+
+from flyball.records.base import Label, Model, Record
+from flyball.records.failover import Outcome, Step
+
+
+class OperationType(StrEnum):
+    """What a person can say.
+
+    ``pause``: touch nothing of the keyspace or shard while this record exists. ``fence``: keep the member out
+    of service while this record exists. ``reseed``: make the member anew from another one, once. ``release``:
+    members held after an accepted loss may be reseeded. ``adopt``: take the term that the members know where
+    the record is older than they are.
+    """
+
+    PAUSE = "pause"
+    FENCE = "fence"
+    RESEED = "reseed"
+    RELEASE = "release"
+    ADOPT = "adopt"
+
+
+class OperationSpec(Model):
+    """``shard`` absent: the whole keyspace. ``member`` is needed for fence, reseed and release."""
+
+    type: OperationType
+    keyspace: Label
+    shard: Label | None = None
+    member: Label | None = None
+    reason: str = ""
+
+    @model_validator(mode="after")
+    def _names_its_object(self) -> Self:
+        if self.type in {OperationType.FENCE, OperationType.RESEED, OperationType.RELEASE} and (
+            self.shard is None or self.member is None
+        ):
+            raise ValueError(f"an operation of type {self.type} names a shard and a member")
+        if self.type is OperationType.ADOPT and self.shard is None:
+            raise ValueError("an operation of type adopt names a shard")
+        return self
+
+
+class OperationStatus(Model):
+    """What came of it: written by the topology service."""
+
+    outcome: Outcome = Outcome.PENDING
+    code: str = ""
+    message: str = ""
+    evidence: str = Field(default="", description="for a reseed: the GTIDs that the member gave up")
+    steps: tuple[Step, ...] = ()
+
+
+class Operation(Record):
+    """One word of a person."""
+
+    kind: ClassVar[str] = "Operation"
+
+    spec: OperationSpec
+    status: OperationStatus = OperationStatus()

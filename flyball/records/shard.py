@@ -1,0 +1,195 @@
+"""The Shard record: its members as declared by the engine, its reign as kept by the topology service.
+
+Two terms stand in a status, and they are not the same thing. ``issued`` is the newest term that has been given
+out, by compare-and-swap; ``reign`` changes only once a member has committed its journal row under that term.
+A term that was issued and never reigned is spent. Whoever could be acknowledging writes, because it reigns or
+because a newer term was issued to it, is one of the ``suspects`` that the next failover must revoke.
+"""
+
+from enum import StrEnum
+from typing import ClassVar
+
+from pydantic import Field
+
+from flyball.records.base import Condition, Label, Model, Record
+from flyball.records.keyspace import DurabilitySpec, RepairSpec, UserSpec
+
+
+class Intent(StrEnum):
+    """What the engine wants of a member. ``Leave`` asks to be let go; the answer is ``released_for``."""
+
+    SERVE = "Serve"
+    LEAVE = "Leave"
+
+
+class MemberSpec(Model):
+    """One mysqld of the shard, with a stable name."""
+
+    name: Label
+    incarnation: int = 1
+    host: str
+    port: int = Field(ge=1, le=65535)
+    tls_name: str = Field(default="", description="the name in the member's certificate")
+    zone: str = ""
+    intent: Intent = Intent.SERVE
+
+    @property
+    def address(self) -> str:
+        """``host:port``."""
+        return f"{self.host}:{self.port}"
+
+
+class ShardSpec(Model):
+    """What the engine declares of a shard; nobody else writes it.
+
+    ``credentials`` names the secret with the accounts' passwords and the certificate authority.
+    """
+
+    keyspace: Label
+    range: str
+    incarnation: int = 1
+    database: str
+    members: tuple[MemberSpec, ...]
+    durability: DurabilitySpec = DurabilitySpec()
+    repair: RepairSpec = RepairSpec()
+    users: tuple[UserSpec, ...] = ()
+    credentials: str
+    serving: bool = True
+    paused: bool = False
+
+    def member(self, name: str) -> MemberSpec | None:
+        """The member of that name, or ``None``."""
+        return next((member for member in self.members if member.name == name), None)
+
+
+class Reign(Model):
+    """The shard's numbered reign of one primary.
+
+    ``base`` is the line of the shard when the reign began: the GTIDs, without housekeeping, that the primary
+    held on opening. The shard's line is ``base`` plus whatever ``uuid`` has written since.
+    """
+
+    term: int = 0
+    primary: str = ""
+    uuid: str = ""
+    base: str = ""
+
+
+class Mode(StrEnum):
+    """Why a term was issued."""
+
+    BOOTSTRAP = "bootstrap"
+    PLANNED = "planned"
+    EMERGENCY = "emergency"
+
+
+class Phase(StrEnum):
+    """How far a change of primary has come. Up to ``Switching`` it can be undone, from ``Issued`` it goes on."""
+
+    PREPARING = "Preparing"
+    SWITCHING = "Switching"
+    CANCELLING = "Cancelling"
+    ISSUED = "Issued"
+    PROMOTING = "Promoting"
+
+
+class Suspect(Model):
+    """A member that may be acknowledging writes under a term that has not been revoked yet."""
+
+    name: str
+    uuid: str
+    term: int
+
+
+class Transition(Model):
+    """A change of primary in flight.
+
+    ``term`` is 0 until it is issued. ``holds`` is the GTID set that the candidate must hold before it is
+    promoted. ``failover`` names the Failover record that asked for it.
+    """
+
+    mode: Mode
+    phase: Phase
+    candidate: str = ""
+    term: int = 0
+    holds: str = ""
+    failover: str = ""
+    reason: str = ""
+    suspects: tuple[Suspect, ...] = ()
+    at_risk: str = Field(default="", description="GTIDs given up by --accept-loss")
+    accept_loss: bool = False
+
+
+class LagClass(StrEnum):
+    """Replication lag in classes, so that a status changes only when the state does."""
+
+    OK = "ok"
+    OVER_1S = "over 1 s"
+    OVER_10S = "over 10 s"
+    OVER_1M = "over 1 min"
+    UNKNOWN = "unknown"
+
+
+class Role(StrEnum):
+    """What a member is at the moment, as observed."""
+
+    PRIMARY = "Primary"
+    REPLICA = "Replica"
+    CLOSED = "Closed"
+    CLONING = "Cloning"
+    ISOLATED = "Isolated"
+    UNREACHABLE = "Unreachable"
+    EMPTY = "Empty"
+
+
+class MemberStatus(Model):
+    """A member as the topology service sees it."""
+
+    name: str
+    incarnation: int = 1
+    role: Role
+    uuid: str = ""
+    lag: LagClass = LagClass.UNKNOWN
+    errant: str = Field(default="", description="GTIDs that the shard's line does not hold")
+    released_for: int | None = Field(default=None, description="the incarnation that may be stopped now")
+
+
+class DecisionStatus(Model):
+    """The latest decision, without time stamps or counters: it changes when the state does."""
+
+    wanted: str = ""
+    seen: tuple[str, ...] = ()
+    step: str = ""
+    refused: tuple[str, ...] = ()
+    why: str = ""
+    awaited: tuple[str, ...] = ()
+
+
+class ShardStatus(Model):
+    """The measurement, written by the topology service alone.
+
+    ``issued`` is the highest term given out; ``ackers`` the members whose acknowledgement counts, and
+    ``ackers_next`` the set that replaces it while a member joins or leaves (then both count). ``held`` are
+    members that may carry GTIDs given up by a person and must not be reseeded until released.
+    """
+
+    observed_generation: int = 0
+    issued: int = 0
+    reign: Reign = Reign()
+    transition: Transition | None = None
+    ackers: tuple[str, ...] = ()
+    ackers_next: tuple[str, ...] | None = None
+    members: tuple[MemberStatus, ...] = ()
+    findings: tuple[str, ...] = ()
+    held: tuple[str, ...] = ()
+    decision: DecisionStatus = DecisionStatus()
+    conditions: tuple[Condition, ...] = ()
+
+
+class Shard(Record):
+    """One key range, served by one primary and its replicas."""
+
+    kind: ClassVar[str] = "Shard"
+
+    spec: ShardSpec
+    status: ShardStatus = ShardStatus()
