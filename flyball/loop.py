@@ -1,0 +1,297 @@
+"""The loop that runs every controller: keys in, passes out, nothing in a hurry and nothing forgotten.
+
+A key is due when an edge says so (:meth:`Loop.wake`), when its interval has gone by, when its last decision
+asked for it (``again``) or when its backoff is over. Edges carry nothing: they only wake a key early, so a
+lost one costs at most an interval, and a thousand of them cost one pass. What holds, always:
+
+1. One pass a key is in flight. An edge during a pass brings exactly one more pass after it.
+2. At most ``workers`` passes are in flight, and keys wait their turn in the order in which they fell due.
+   Keys that failed last time may hold half of the slots at most, so broken keys that hang until their
+   deadlines leave room for sound ones.
+3. A pass that failed is followed by a jittered exponential backoff. An edge may cut it short, but not below
+   ``rest``: nothing storms, however many edges a failure makes.
+4. A step that changed something is followed by the next pass at once (at the end of the queue), ``in_a_row``
+   times; then the key rests for an interval, edges or not, and its decision says so.
+5. No pass ends the loop. Cancelling the loop cancels the passes in flight, and waits until they have ended.
+
+The queue needs no bound of its own: a key is in it once. All methods belong to the event loop's thread.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Hashable
+from dataclasses import replace
+from math import inf
+from random import Random
+from typing import Generic, TypeVar
+
+from flyball.controller import (
+    Controller,
+    DeadlineError,
+    Deadlines,
+    Outcome,
+    Pass,
+    Stage,
+    describe,
+    record_pass,
+    take_step,
+)
+from flyball.errors import FlyballError
+from flyball.pace import KeyState, Pace, Place
+from flyball.stability import Backoff
+
+__all__ = ["Controller", "DeadlineError", "Deadlines", "KeyState", "Loop", "LoopHooks", "Outcome", "Stage"]
+
+logger = logging.getLogger(__name__)
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+S = TypeVar("S")
+
+
+class LoopHooks:
+    """What metrics may watch; override what you need. A hook that raises is logged and changes nothing."""
+
+    def pass_started(self, loop: str, key: object) -> None:
+        """A pass of ``key`` begins."""
+
+    def pass_finished(
+        self,
+        loop: str,
+        key: object,
+        seconds: float,
+        outcome: Outcome | Exception | None,
+        failed: Stage | None,
+    ) -> None:
+        """A pass ended, well or badly, after ``seconds``; not called for a pass that its loop cancelled."""
+
+
+class Loop(Generic[K, V, S]):
+    """Runs one controller over many keys.
+
+    :param name: for logs, metrics and errors.
+    :param interval: the longest time between two passes of a sound key, in seconds; the true one is up to a
+        fifth shorter, at random, so that keys spread.
+    :param backoff: rests after failures.
+    :param rest: the shortest time from a failed pass, edges or not, or from one that only asked for an early
+        ``again``, to the next one, in seconds.
+    :param workers: passes in flight at once, over all keys; from 2 up, one slow key delays no other.
+    :param in_a_row: steps that may follow each other at once before the key rests for an interval.
+    :param clock: seconds of a monotonic clock; the event loop's own when not given. Waits and deadlines are
+        always the event loop's.
+    :param random: where the interval's jitter comes from; the backoff's when not given.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        controller: Controller[K, V, S],
+        *,
+        interval: float,
+        deadlines: Deadlines,
+        backoff: Backoff,
+        rest: float = 0.05,
+        workers: int = 32,
+        in_a_row: int = 50,
+        hooks: LoopHooks | None = None,
+        clock: Callable[[], float] | None = None,
+        random: Random | None = None,
+    ) -> None:
+        if workers < 1:
+            raise ValueError(f"loop {name} needs a worker, not {workers}")
+        self.name = name
+        self._controller = controller
+        self._deadlines = deadlines
+        self._pace = Pace(interval, min(rest, interval), in_a_row, backoff, random or backoff.random)
+        self._workers = workers
+        self._hooks = hooks or LoopHooks()
+        self._clock = clock
+        self._places: dict[K, Place[K, V, S]] = {}
+        self._ready: dict[K, Place[K, V, S]] = {}  # in the order in which they fell due
+        self._running: dict[K, Place[K, V, S]] = {}
+        self._edge = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None  # while run() runs
+
+    # --- keys ----------------------------------------------------------------------------------------
+
+    @property
+    def keys(self) -> frozenset[K]:
+        """The keys that the loop takes care of."""
+        return frozenset(key for key, place in self._places.items() if not place.gone)
+
+    def add(self, key: K) -> None:
+        """Takes care of ``key`` from now on, if it does not already; the first pass is due at once."""
+        place = self._places.get(key)
+        if place is None:
+            place = self._places[key] = Place(key)
+            self._schedule(place, -inf)
+        elif place.gone:  # added again while its last pass is still in flight
+            place.gone, place.woken = False, True
+
+    def discard(self, key: K) -> None:
+        """Forgets ``key``; a pass in flight ends as it would have, and no other follows."""
+        place = self._places.get(key)
+        if place is None:
+            return
+        place.gone = True
+        if key not in self._running:
+            self._forget(place)
+
+    def wake(self, key: K) -> None:
+        """An edge: a pass of ``key`` is due now, or as soon as its rest after a failure is over.
+
+        A key that was never added, or is discarded, stays asleep: adding it brings a pass anyway.
+        """
+        place = self._places.get(key)
+        if place is None or place.gone:
+            return
+        if key in self._running:
+            place.woken = True
+        else:
+            self._schedule(place, -inf)
+
+    def state(self, key: K) -> KeyState[S]:
+        """The key as it stands now.
+
+        :raises KeyError: the loop does not take care of ``key``.
+        """
+        place = self._places[key]
+        running = key in self._running
+        waits = self._loop is not None and not running and key not in self._ready
+        last = place.last
+        return KeyState(
+            passes=place.passes,
+            running=running,
+            age=max(0.0, self._now() - place.ended) if last else None,
+            attempt=place.attempt,
+            due=max(0.0, place.due - self._now()) if waits else 0.0,
+            decision=last.decision if last else None,
+            failed=last.failed if last else None,
+            error=last.error if last else None,
+        )
+
+    # --- running -------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Runs passes until cancelled; then cancels those in flight and waits for their end."""
+        if self._loop is not None or self._running:
+            raise RuntimeError(f"loop {self.name} runs already")
+        self._loop, self._edge = asyncio.get_running_loop(), asyncio.Event()
+        try:
+            async with asyncio.TaskGroup() as passes:
+                try:
+                    await self._start_passes(passes)
+                finally:
+                    self._loop = None  # nothing becomes due any more; the passes in flight end
+        finally:
+            self._ready.clear()
+            self._running.clear()
+            for place in list(self._places.values()):
+                if place.gone:  # its pass was cancelled before it began
+                    self._forget(place)
+                elif place.timer is not None:
+                    place.timer.cancel()
+
+    async def _start_passes(self, passes: asyncio.TaskGroup) -> None:
+        for place in self._places.values():
+            self._schedule(place, place.due)
+        while True:
+            while turn := self._next():
+                self._running[turn.key] = turn
+                passes.create_task(self._pass(turn), name=f"{self.name} {turn.key}")
+            self._edge.clear()
+            await self._edge.wait()
+
+    def _next(self) -> Place[K, V, S] | None:
+        if len(self._running) >= self._workers:
+            return None
+        failing = sum(place.attempt > 0 for place in self._running.values())
+        room_for_failing = failing < max(1, self._workers // 2)
+        for key, place in self._ready.items():
+            if place.attempt == 0 or room_for_failing:
+                del self._ready[key]
+                return place
+        return None
+
+    async def _pass(self, place: Place[K, V, S]) -> None:
+        due = self._now() + self._pace.interval  # when it has no result, having cancelled its own task
+        try:
+            done, now = await self._observe_to_record(place)
+            due = self._pace.settle(place, done, now)
+        finally:
+            del self._running[place.key]
+            if place.gone:
+                self._forget(place)
+            elif self._loop is not None:  # else it is due still, for the next run
+                self._schedule(place, -inf if place.woken else due)
+                place.woken = False
+            self._edge.set()
+
+    async def _observe_to_record(self, place: Place[K, V, S]) -> tuple[Pass[V, S], float]:
+        key, started = place.key, self._now()
+        self._tell(lambda: self._hooks.pass_started(self.name, key))
+        previous = place.last.decision if place.last else None
+        done = await take_step(self._controller, key, self._deadlines, previous)
+        if self._pace.runs_away(place, done):
+            awaited = f"the interval, since {self._pace.in_a_row} steps in a row did not come to rest"
+            done = replace(done, decision=replace(done.decision, awaited=(*done.decision.awaited, awaited)))
+            logger.warning("%s %s awaits %s", self.name, key, awaited, extra=self._fields(place))
+        done = await record_pass(self._controller, key, self._deadlines, done)
+        now = self._now()
+        self._log(place, done)
+        outcome = done.error or done.outcome
+        self._tell(lambda: self._hooks.pass_finished(self.name, key, now - started, outcome, done.failed))
+        return done, now
+
+    def _schedule(self, place: Place[K, V, S], due: float) -> None:
+        """Makes a key that is not running due at ``due``, never before its rest is over."""
+        place.due = max(due, place.rest_until)
+        if self._loop is None or place.key in self._ready:
+            return
+        if place.timer is not None:
+            place.timer.cancel()
+            place.timer = None
+        delay = 0.0 if place.due == -inf else place.due - self._now()
+        if delay > 0:
+            place.timer = self._loop.call_later(delay, self._fall_due, place)
+        else:
+            self._fall_due(place)
+
+    def _fall_due(self, place: Place[K, V, S]) -> None:
+        place.timer = None
+        self._ready[place.key] = place
+        self._edge.set()
+
+    def _forget(self, place: Place[K, V, S]) -> None:
+        if place.timer is not None:
+            place.timer.cancel()
+        self._ready.pop(place.key, None)
+        del self._places[place.key]
+
+    # --- telling -------------------------------------------------------------------------------------
+
+    def _now(self) -> float:
+        return self._clock() if self._clock else asyncio.get_running_loop().time()
+
+    def _fields(self, place: Place[K, V, S]) -> dict[str, object]:
+        return {"loop": self.name, "key": str(place.key)}
+
+    def _tell(self, hook: Callable[[], None]) -> None:
+        try:
+            hook()
+        except Exception:
+            logger.exception("loop %s: a metrics hook failed", self.name)
+
+    def _log(self, place: Place[K, V, S], done: Pass[V, S]) -> None:
+        if done.error is None or done.failed is None:
+            return
+        known = isinstance(done.error, FlyballError | DeadlineError)  # says all; a stack would add nothing
+        logger.warning(
+            "%s %s: %s failed: %s",
+            self.name,
+            place.key,
+            done.failed.value,
+            describe(done.error),
+            exc_info=None if known else done.error,
+            extra=self._fields(place) | {"stage": done.failed.value, "attempt": place.attempt + 1},
+        )
