@@ -143,7 +143,7 @@ class Loop(Generic[K, V, S]):
         A key that was never added, or is discarded, stays asleep: adding it brings a pass anyway.
         """
         place = self._places.get(key)
-        if place is None or place.gone:
+        if place is None:
             return
         if key in self._running:
             place.woken = True
@@ -187,7 +187,7 @@ class Loop(Generic[K, V, S]):
             self._ready.clear()
             self._running.clear()
             for place in list(self._places.values()):
-                if place.gone:  # its pass was cancelled before it began
+                if place.gone:  # its pass was cancelled before it could begin
                     self._forget(place)
                 elif place.timer is not None:
                     place.timer.cancel()
@@ -246,7 +246,7 @@ class Loop(Generic[K, V, S]):
     def _schedule(self, place: Place[K, V, S], due: float) -> None:
         """Makes a key that is not running due at ``due``, never before its rest is over."""
         place.due = max(due, place.rest_until)
-        if self._loop is None or place.key in self._ready:
+        if self._loop is None:
             return
         if place.timer is not None:
             place.timer.cancel()

@@ -105,6 +105,8 @@ def test_failovers_from_a_clock_that_was_ahead_are_left_out():
     ahead = after(5000.0, 6000.0)
     assert ahead.voluntary_allowed(1000.0) == 1000.0
     assert ahead.emergency_allowed(1000.0) == 1000.0
+    assert after(990.0, 1050.0).emergency_allowed(1000.0) == 1000.0
+    assert after(990.0, 1050.0).voluntary_allowed(1000.0) == 1050.0
 
 
 def test_a_rest_longer_than_the_memory_of_failovers_is_refused():

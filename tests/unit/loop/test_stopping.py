@@ -91,10 +91,10 @@ async def test_a_loop_that_ended_may_run_again_and_takes_up_what_it_left(make_lo
     assert [(entry.key, entry.at) for entry in script.recorded] == [("a", 3.0)]
 
 
-async def test_a_loop_cancelled_before_its_first_pass_leaves_no_key_behind(make_loop, script):
+async def test_a_loop_cancelled_in_its_first_moment_leaves_no_key_behind(make_loop, script):
     loop = make_loop("a", start=False)
     loop.task = asyncio.create_task(loop.run())
-    await asyncio.sleep(0)  # the pass is created, and has not begun
+    await asyncio.sleep(0)
     await stop(loop)
     assert not loop.state("a").running
     loop.task = asyncio.create_task(loop.run())
