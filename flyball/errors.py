@@ -38,6 +38,7 @@ class Code(Enum):
     STORE_TOO_NEW = ("FB2004", "the store's file was written by a newer version")
     STORE_AWAY = ("FB2005", "the store cannot be reached, or stays locked")
     LEASE_LOST = ("FB2006", "another process leads now")
+    STORE_UNWRITABLE = ("FB2007", "the store cannot be written: it is read-only, or its disk is full")
     # --- members -----------------------------------------------------------------------------------
     MEMBER_UNREACHABLE = ("FB3001", "a member does not answer")
     MEMBER_REFUSED = ("FB3002", "a member answered with an error")
