@@ -1,0 +1,40 @@
+"""The accounts that flyball makes: their names, and where their passwords stand in a keyspace's secret.
+
+A keyspace has one secret, ``<keyspace>-credentials``, with these keys: ``topology``, ``clone``, ``engine`` (the
+passwords of the accounts that each member makes for itself), ``replica-seed`` (each member's replication password is
+derived from it, so that a new member needs no new secret), ``user-NAME`` for each of ``spec.users``, and ``ca`` (the
+certificate authority's certificate, PEM).
+"""
+
+import base64
+import hashlib
+import hmac
+
+TOPOLOGY = "flyball_topology"
+CLONE = "flyball_clone"
+ENGINE = "flyball_engine"
+REPLICA_PREFIX = "flyball_r_"
+
+
+def replica_account(member: str) -> str:
+    """The account that ``member`` replicates with: one each, so that one can be locked out alone.
+
+    MySQL allows 32 characters in an account's name; a member's name may have 63, so it is hashed.
+    """
+    return REPLICA_PREFIX + hashlib.sha256(member.encode()).hexdigest()[:16]
+
+
+def replica_password(seed: str, member: str) -> str:
+    """The password of ``replica_account(member)``: HMAC-SHA256 of the member's name under the keyspace's seed."""
+    digest = hmac.new(seed.encode(), member.encode(), hashlib.sha256).digest()
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+def credentials_name(keyspace: str) -> str:
+    """The name of the keyspace's secret."""
+    return f"{keyspace}-credentials"
+
+
+def user_key(user: str) -> str:
+    """The key of an application account's password in the secret."""
+    return f"user-{user}"

@@ -1,0 +1,25 @@
+-- The accounts that live in every member, whatever it replicates: made at each start, never binlogged.
+
+-- Owns the procedures and the events. Nobody can log in as it.
+CREATE USER IF NOT EXISTS 'flyball_definer'@'localhost' IDENTIFIED BY RANDOM PASSWORD ACCOUNT LOCK;
+GRANT ALL ON *.* TO 'flyball_definer'@'localhost' WITH GRANT OPTION;
+
+-- The topology service. CONNECTION_ADMIN lets it in while offline_mode keeps everybody else out, and CLONE_ADMIN
+-- starts a clone, which needs a donor that only flyball.arm_clone can name. It changes nothing by itself.
+CREATE USER IF NOT EXISTS 'flyball_topology'@'%' IDENTIFIED BY {topology_password} REQUIRE SSL;
+ALTER USER 'flyball_topology'@'%' IDENTIFIED BY {topology_password} REQUIRE SSL;
+REVOKE ALL PRIVILEGES, GRANT OPTION FROM 'flyball_topology'@'%';
+GRANT CONNECTION_ADMIN, CLONE_ADMIN ON *.* TO 'flyball_topology'@'%';
+GRANT EXECUTE ON flyball.* TO 'flyball_topology'@'%';
+
+-- The engine beside the member, over the socket alone: it takes a member offline before it stops it (rule 1).
+CREATE USER IF NOT EXISTS 'flyball_engine'@'localhost' IDENTIFIED BY {engine_password};
+ALTER USER 'flyball_engine'@'localhost' IDENTIFIED BY {engine_password};
+GRANT SYSTEM_VARIABLES_ADMIN, CONNECTION_ADMIN, PROCESS, SHUTDOWN ON *.* TO 'flyball_engine'@'localhost';
+GRANT SELECT ON performance_schema.* TO 'flyball_engine'@'localhost';
+ALTER USER 'root'@'localhost' ACCOUNT LOCK;
+
+-- What a member that is made anew reads its donor with.
+CREATE USER IF NOT EXISTS 'flyball_clone'@'%' IDENTIFIED BY {clone_password} REQUIRE SSL;
+ALTER USER 'flyball_clone'@'%' IDENTIFIED BY {clone_password} REQUIRE SSL;
+GRANT BACKUP_ADMIN ON *.* TO 'flyball_clone'@'%';

@@ -1,0 +1,85 @@
+-- The promise: a member obeys no term below the highest that it has seen (rules 4 to 6).
+-- Every act locks, obeys, acts and unlocks; two acts never overlap in one member.
+
+DROP PROCEDURE IF EXISTS flyball.lock_fence $$
+CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.lock_fence()
+BEGIN
+  IF NOT COALESCE(GET_LOCK('flyball.fence', 3), 0) THEN
+    SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = 33002, MESSAGE_TEXT = 'FB3002 another act holds this member';
+  END IF;
+END $$
+
+DROP PROCEDURE IF EXISTS flyball.unlock_fence $$
+CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.unlock_fence()
+BEGIN
+  SET SESSION sql_log_bin = 1;
+  SET SESSION gtid_next = 'AUTOMATIC';
+  DO RELEASE_LOCK('flyball.fence');
+END $$
+
+-- Refuses a lower term, remembers a higher one. Called with the lock held. super_read_only refuses even an unlogged
+-- write, so it is off for that one write; read_only and offline_mode stay as they are.
+DROP PROCEDURE IF EXISTS flyball.obey $$
+CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.obey(IN p_term BIGINT UNSIGNED)
+BEGIN
+  DECLARE v_promised BIGINT UNSIGNED DEFAULT NULL;
+  DECLARE v_text VARCHAR(128);
+  SELECT term INTO v_promised FROM flyball.fence WHERE id = 1 AND server_uuid = @@GLOBAL.server_uuid;
+  IF v_promised > p_term THEN
+    SET v_text = CONCAT('FB3003 term ', p_term, ' is below the fence ', v_promised);
+    SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = 33003, MESSAGE_TEXT = v_text;
+  END IF;
+  IF v_promised IS NULL OR v_promised < p_term THEN
+    CALL flyball.note(p_term, NULL);
+  END IF;
+END $$
+
+-- Writes the fence row. p_opened NULL keeps what the row of this server says.
+DROP PROCEDURE IF EXISTS flyball.note $$
+CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.note(
+  IN p_term BIGINT UNSIGNED, IN p_opened BIGINT UNSIGNED)
+BEGIN
+  DECLARE v_frozen INT DEFAULT @@GLOBAL.super_read_only;
+  DECLARE v_opened BIGINT UNSIGNED DEFAULT 0;
+  DECLARE EXIT HANDLER FOR SQLEXCEPTION
+  BEGIN
+    IF v_frozen THEN SET GLOBAL super_read_only = ON; END IF;
+    RESIGNAL;
+  END;
+  SELECT opened INTO v_opened FROM flyball.fence WHERE id = 1 AND server_uuid = @@GLOBAL.server_uuid;
+  SET SESSION sql_log_bin = 0;
+  IF v_frozen THEN SET GLOBAL super_read_only = OFF; END IF;
+  REPLACE INTO flyball.fence (id, server_uuid, term, opened)
+    VALUES (1, @@GLOBAL.server_uuid, p_term, COALESCE(p_opened, v_opened));
+  IF v_frozen THEN SET GLOBAL super_read_only = ON; END IF;
+  SET SESSION sql_log_bin = 1;
+END $$
+
+-- Runs one statement that has to be put together from text.
+DROP PROCEDURE IF EXISTS flyball.run_text $$
+CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.run_text(IN p_text TEXT)
+BEGIN
+  DECLARE EXIT HANDLER FOR SQLEXCEPTION
+  BEGIN
+    SET @flyball_text = NULL;
+    RESIGNAL;
+  END;
+  SET @flyball_text = p_text;
+  PREPARE flyball_statement FROM @flyball_text;
+  EXECUTE flyball_statement;
+  DEALLOCATE PREPARE flyball_statement;
+  SET @flyball_text = NULL;
+END $$
+
+-- Goes on only where this server takes writes under p_term. Called with the lock held.
+DROP PROCEDURE IF EXISTS flyball.must_be_open $$
+CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.must_be_open(IN p_term BIGINT UNSIGNED)
+BEGIN
+  DECLARE v_opened BIGINT UNSIGNED DEFAULT 0;
+  DECLARE v_text VARCHAR(128);
+  SELECT opened INTO v_opened FROM flyball.fence WHERE id = 1 AND server_uuid = @@GLOBAL.server_uuid;
+  IF v_opened <> p_term THEN
+    SET v_text = CONCAT('FB3003 this member is open under term ', v_opened, ', not ', p_term);
+    SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = 33003, MESSAGE_TEXT = v_text;
+  END IF;
+END $$

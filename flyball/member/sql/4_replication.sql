@@ -1,0 +1,258 @@
+-- Acts on a member's replication and its doors. Each carries its term; each is safe to repeat.
+
+-- Promise p_term and take part in nothing older: no client of a former primary here can hear "ok" any more, and
+-- nothing more is received. Clients are cut first (offline_mode answers nothing to a commit that waits for its
+-- acknowledgement); only then may semi-sync end, which would have answered them (rule 1). A frozen primary has no
+-- commit that waits, and keeps semi-sync until it follows: turning it off takes up to a second.
+DROP PROCEDURE IF EXISTS flyball.fence $$
+CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.fence(IN p_term BIGINT UNSIGNED)
+BEGIN
+  DECLARE EXIT HANDLER FOR SQLEXCEPTION
+  BEGIN
+    CALL flyball.unlock_fence();
+    RESIGNAL;
+  END;
+  CALL flyball.lock_fence();
+  CALL flyball.obey(p_term);
+  SET GLOBAL clone_valid_donor_list = '';
+  IF NOT @@GLOBAL.super_read_only THEN
+    SET GLOBAL offline_mode = ON;
+    SET GLOBAL rpl_semi_sync_source_enabled = OFF;
+    SET SESSION lock_wait_timeout = 3;
+    SET GLOBAL super_read_only = ON;
+  END IF;
+  IF EXISTS (SELECT 1 FROM flyball.fence WHERE opened > 0) THEN
+    SET GLOBAL offline_mode = ON;
+    CALL flyball.note(p_term, 0);
+  END IF;
+  IF flyball.has_source() THEN
+    STOP REPLICA IO_THREAD;
+  END IF;
+  CALL flyball.unlock_fence();
+END $$
+
+-- Whether a source is configured here.
+DROP FUNCTION IF EXISTS flyball.has_source $$
+CREATE DEFINER='flyball_definer'@'localhost' FUNCTION flyball.has_source() RETURNS BOOL READS SQL DATA
+BEGIN
+  RETURN EXISTS (
+    SELECT 1 FROM performance_schema.replication_connection_configuration WHERE channel_name = '' AND host <> '');
+END $$
+
+-- Everything received has been executed.
+DROP FUNCTION IF EXISTS flyball.has_applied $$
+CREATE DEFINER='flyball_definer'@'localhost' FUNCTION flyball.has_applied() RETURNS BOOL READS SQL DATA
+BEGIN
+  DECLARE v_received LONGTEXT DEFAULT '';
+  SELECT received_transaction_set INTO v_received
+    FROM performance_schema.replication_connection_status WHERE channel_name = '';
+  RETURN GTID_SUBSET(v_received, @@GLOBAL.gtid_executed);
+END $$
+
+-- The planned way to stop writes: what runs ends and is acknowledged, what comes is refused as read-only. Waits at
+-- most p_wait seconds for statements and commits in flight; then nothing has changed (error 1205).
+DROP PROCEDURE IF EXISTS flyball.freeze $$
+CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.freeze(IN p_term BIGINT UNSIGNED, IN p_wait INT UNSIGNED)
+BEGIN
+  DECLARE EXIT HANDLER FOR SQLEXCEPTION
+  BEGIN
+    CALL flyball.unlock_fence();
+    RESIGNAL;
+  END;
+  CALL flyball.lock_fence();
+  CALL flyball.obey(p_term);
+  CALL flyball.must_be_open(p_term);
+  SET SESSION lock_wait_timeout = p_wait;
+  SET GLOBAL super_read_only = ON;
+  CALL flyball.unlock_fence();
+END $$
+
+-- Undo freeze, for the primary that reigns under p_term and for nobody else.
+DROP PROCEDURE IF EXISTS flyball.thaw $$
+CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.thaw(IN p_term BIGINT UNSIGNED)
+BEGIN
+  DECLARE EXIT HANDLER FOR SQLEXCEPTION
+  BEGIN
+    CALL flyball.unlock_fence();
+    RESIGNAL;
+  END;
+  CALL flyball.lock_fence();
+  CALL flyball.obey(p_term);
+  CALL flyball.must_be_open(p_term);
+  SET GLOBAL super_read_only = OFF;
+  SET GLOBAL read_only = OFF;
+  SET GLOBAL offline_mode = OFF;
+  CALL flyball.unlock_fence();
+END $$
+
+-- Replicate from a source, and serve reads. What was received and not yet applied is kept: the receiver alone is
+-- stopped while the applier runs (rule 2). Refused where this server takes writes.
+DROP PROCEDURE IF EXISTS flyball.follow $$
+CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.follow(
+  IN p_term BIGINT UNSIGNED, IN p_host VARCHAR(255), IN p_port INT UNSIGNED,
+  IN p_user VARCHAR(32), IN p_password VARCHAR(255), IN p_acks BOOL)
+BEGIN
+  DECLARE EXIT HANDLER FOR SQLEXCEPTION
+  BEGIN
+    CALL flyball.unlock_fence();
+    RESIGNAL;
+  END;
+  CALL flyball.lock_fence();
+  CALL flyball.obey(p_term);
+  IF NOT @@GLOBAL.super_read_only THEN
+    SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = 33002, MESSAGE_TEXT = 'FB3002 this member takes writes: fence it first';
+  END IF;
+  IF @@GLOBAL.rpl_semi_sync_source_enabled THEN
+    SET GLOBAL rpl_semi_sync_source_enabled = OFF;
+  END IF;
+  SET GLOBAL rpl_semi_sync_replica_enabled = p_acks;
+  IF flyball.has_source() THEN
+    START REPLICA SQL_THREAD;
+    STOP REPLICA IO_THREAD;
+  END IF;
+  CALL flyball.run_text(CONCAT(
+    'CHANGE REPLICATION SOURCE TO SOURCE_HOST=', QUOTE(p_host), ', SOURCE_PORT=', p_port,
+    ', SOURCE_USER=', QUOTE(p_user), ', SOURCE_PASSWORD=', QUOTE(p_password),
+    ', SOURCE_AUTO_POSITION=1, SOURCE_HEARTBEAT_PERIOD=1, SOURCE_CONNECT_RETRY=1, SOURCE_RETRY_COUNT=0',
+    ', SOURCE_SSL=1, SOURCE_SSL_VERIFY_SERVER_CERT=1, SOURCE_SSL_CA=', QUOTE(@@GLOBAL.ssl_ca)));
+  START REPLICA;
+  SET GLOBAL offline_mode = OFF;
+  CALL flyball.unlock_fence();
+END $$
+
+-- Take writes under p_term. Refused unless everything received is applied and p_holds is held. Semi-sync is on
+-- before the first write can come; members outside the ack set are locked out before that too (rule 11).
+DROP PROCEDURE IF EXISTS flyball.promote $$
+CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.promote(
+  IN p_term BIGINT UNSIGNED, IN p_holds LONGTEXT, IN p_acks INT UNSIGNED, IN p_ackers LONGTEXT)
+BEGIN
+  DECLARE v_opened BIGINT UNSIGNED DEFAULT 0;
+  DECLARE EXIT HANDLER FOR SQLEXCEPTION
+  BEGIN
+    CALL flyball.unlock_fence();
+    RESIGNAL;
+  END;
+  CALL flyball.lock_fence();
+  CALL flyball.obey(p_term);
+  SELECT opened INTO v_opened FROM flyball.fence WHERE id = 1;
+  IF v_opened <> p_term OR @@GLOBAL.super_read_only OR @@GLOBAL.offline_mode THEN
+    IF NOT GTID_SUBSET(p_holds, @@GLOBAL.gtid_executed) OR NOT flyball.has_applied() THEN
+      SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = 33002,
+        MESSAGE_TEXT = 'FB3002 this member lacks transactions that its promotion needs';
+    END IF;
+    IF flyball.has_source() THEN
+      STOP REPLICA;
+      RESET REPLICA ALL;
+    END IF;
+    CALL flyball.note(p_term, p_term);
+    SET GLOBAL super_read_only = OFF;
+    SET SESSION sql_log_bin = 0;
+    REPLACE INTO flyball.lease (id, expires) VALUES (1, NOW(6) + INTERVAL 10 SECOND);
+    CALL flyball.set_ackers(p_ackers);
+    IF p_acks > 0 THEN
+      SET GLOBAL rpl_semi_sync_source_wait_for_replica_count = p_acks;
+      SET GLOBAL rpl_semi_sync_source_enabled = ON;
+    ELSEIF @@GLOBAL.rpl_semi_sync_source_enabled THEN
+      SET GLOBAL rpl_semi_sync_source_enabled = OFF;
+    END IF;
+    SET GLOBAL read_only = OFF;
+    SET GLOBAL offline_mode = OFF;
+  END IF;
+  CALL flyball.unlock_fence();
+END $$
+
+-- The first row of a reign: once it is visible, the new durability set has proven to work.
+DROP PROCEDURE IF EXISTS flyball.journal $$
+CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.journal(
+  IN p_term BIGINT UNSIGNED, IN p_member VARCHAR(63), IN p_mode VARCHAR(32))
+BEGIN
+  DECLARE EXIT HANDLER FOR SQLEXCEPTION
+  BEGIN
+    SET SESSION gtid_next = 'AUTOMATIC';
+    RESIGNAL;
+  END;
+  CALL flyball.must_be_open(p_term);
+  SET SESSION gtid_next = 'AUTOMATIC:flyball';
+  INSERT IGNORE INTO flyball_shard.journal (term, member, server_uuid, mode, at)
+    VALUES (p_term, p_member, @@GLOBAL.server_uuid, p_mode, UTC_TIMESTAMP(6));
+  SET SESSION gtid_next = 'AUTOMATIC';
+END $$
+
+-- Keep a member out: no replication, no clients. What it holds stays for whoever wants to look.
+DROP PROCEDURE IF EXISTS flyball.isolate $$
+CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.isolate(IN p_term BIGINT UNSIGNED)
+BEGIN
+  DECLARE EXIT HANDLER FOR SQLEXCEPTION
+  BEGIN
+    CALL flyball.unlock_fence();
+    RESIGNAL;
+  END;
+  CALL flyball.lock_fence();
+  CALL flyball.obey(p_term);
+  SET GLOBAL offline_mode = ON;
+  IF @@GLOBAL.rpl_semi_sync_source_enabled THEN
+    SET GLOBAL rpl_semi_sync_source_enabled = OFF;
+  END IF;
+  SET SESSION lock_wait_timeout = 3;
+  SET GLOBAL super_read_only = ON;
+  CALL flyball.note(p_term, 0);
+  IF flyball.has_source() THEN
+    STOP REPLICA;
+  END IF;
+  CALL flyball.unlock_fence();
+END $$
+
+-- Name the donor that a clone may come from. CLONE itself takes no variables, so it is the topology service's own
+-- statement; without this act it finds no valid donor, and a fence takes the donor away again (rule 4).
+DROP PROCEDURE IF EXISTS flyball.arm_clone $$
+CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.arm_clone(
+  IN p_term BIGINT UNSIGNED, IN p_host VARCHAR(255), IN p_port INT UNSIGNED)
+BEGIN
+  DECLARE EXIT HANDLER FOR SQLEXCEPTION
+  BEGIN
+    CALL flyball.unlock_fence();
+    RESIGNAL;
+  END;
+  CALL flyball.lock_fence();
+  CALL flyball.obey(p_term);
+  IF NOT @@GLOBAL.super_read_only THEN
+    SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = 33002, MESSAGE_TEXT = 'FB3002 this member takes writes: fence it first';
+  END IF;
+  SET GLOBAL offline_mode = ON;
+  IF flyball.has_source() THEN
+    STOP REPLICA;
+  END IF;
+  SET GLOBAL clone_valid_donor_list = CONCAT(p_host, ':', p_port);
+  CALL flyball.unlock_fence();
+END $$
+
+-- Commit empty transactions in the place of GTIDs that only another member holds: housekeeping that a former primary
+-- wrote and nobody received, say (rule 13). p_gtids: single GTIDs, separated by commas.
+DROP PROCEDURE IF EXISTS flyball.declare_gtids $$
+CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.declare_gtids(
+  IN p_term BIGINT UNSIGNED, IN p_gtids LONGTEXT)
+BEGIN
+  DECLARE v_rest LONGTEXT DEFAULT p_gtids;
+  DECLARE v_one VARCHAR(128);
+  DECLARE v_frozen INT DEFAULT @@GLOBAL.super_read_only;
+  DECLARE EXIT HANDLER FOR SQLEXCEPTION
+  BEGIN
+    IF v_frozen THEN SET GLOBAL super_read_only = ON; END IF;
+    CALL flyball.unlock_fence();
+    RESIGNAL;
+  END;
+  CALL flyball.lock_fence();
+  CALL flyball.obey(p_term);
+  IF v_frozen THEN SET GLOBAL super_read_only = OFF; END IF;
+  WHILE v_rest <> '' DO
+    SET v_one = SUBSTRING_INDEX(v_rest, ',', 1);
+    SET v_rest = SUBSTRING(v_rest, CHAR_LENGTH(v_one) + 2);
+    IF NOT GTID_SUBSET(v_one, @@GLOBAL.gtid_executed) THEN
+      SET SESSION gtid_next = v_one;
+      COMMIT;
+      SET SESSION gtid_next = 'AUTOMATIC';
+    END IF;
+  END WHILE;
+  IF v_frozen THEN SET GLOBAL super_read_only = ON; END IF;
+  CALL flyball.unlock_fence();
+END $$

@@ -1,0 +1,170 @@
+-- What a primary holds for everybody: the shard's own schema, the database, the accounts. Binlogged, so that the
+-- replicas get it the ordinary way. What may wait for an acknowledgement does so without the fence's lock: a newer
+-- term must never wait behind it.
+
+-- Make an empty member writable for the topology service alone (offline_mode stays ON), and give it the shard's
+-- schema. Semi-sync comes with promote.
+DROP PROCEDURE IF EXISTS flyball.establish $$
+CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.establish(IN p_term BIGINT UNSIGNED)
+BEGIN
+  DECLARE v_opened BIGINT UNSIGNED DEFAULT 0;
+  DECLARE EXIT HANDLER FOR SQLEXCEPTION
+  BEGIN
+    CALL flyball.unlock_fence();
+    RESIGNAL;
+  END;
+  CALL flyball.lock_fence();
+  CALL flyball.obey(p_term);
+  SELECT opened INTO v_opened FROM flyball.fence WHERE id = 1;
+  IF @@GLOBAL.gtid_executed <> '' AND v_opened <> p_term THEN
+    SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = 34007, MESSAGE_TEXT = 'FB4007 this member is not empty';
+  END IF;
+  CALL flyball.note(p_term, p_term);
+  SET GLOBAL super_read_only = OFF;
+  SET SESSION gtid_next = 'AUTOMATIC:flyball';
+  CREATE DATABASE IF NOT EXISTS flyball_shard;
+  CREATE TABLE IF NOT EXISTS flyball_shard.journal (
+    term BIGINT UNSIGNED NOT NULL PRIMARY KEY,
+    member VARCHAR(63) NOT NULL,
+    server_uuid CHAR(36) CHARACTER SET ascii NOT NULL,
+    mode VARCHAR(32) NOT NULL,
+    at DATETIME(6) NOT NULL
+  );
+  CREATE TABLE IF NOT EXISTS flyball_shard.heartbeat (
+    id TINYINT UNSIGNED NOT NULL PRIMARY KEY CHECK (id = 1),
+    term BIGINT UNSIGNED NOT NULL,
+    beat BIGINT UNSIGNED NOT NULL
+  );
+  CREATE TABLE IF NOT EXISTS flyball_shard.pulse (
+    id TINYINT UNSIGNED NOT NULL PRIMARY KEY CHECK (id = 1),
+    at DATETIME(6) NOT NULL
+  );
+  CALL flyball.unlock_fence();
+END $$
+
+-- The database, and an account that lives in it. Repeating changes nothing but the password.
+DROP PROCEDURE IF EXISTS flyball.ensure_database $$
+CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.ensure_database(
+  IN p_term BIGINT UNSIGNED, IN p_database VARCHAR(64))
+BEGIN
+  CALL flyball.must_be_open(p_term);
+  CALL flyball.run_text(CONCAT('CREATE DATABASE IF NOT EXISTS `', REPLACE(p_database, '`', '``'), '`'));
+END $$
+
+DROP PROCEDURE IF EXISTS flyball.ensure_user $$
+CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.ensure_user(
+  IN p_term BIGINT UNSIGNED, IN p_user VARCHAR(32), IN p_password VARCHAR(255),
+  IN p_database VARCHAR(64), IN p_ddl BOOL)
+BEGIN
+  DECLARE v_account VARCHAR(128) DEFAULT CONCAT(QUOTE(p_user), '@''%''');
+  DECLARE v_where VARCHAR(140) DEFAULT CONCAT(' ON `', REPLACE(p_database, '`', '``'), '`.* TO ');
+  CALL flyball.must_be_open(p_term);
+  CALL flyball.run_text(CONCAT(
+    'CREATE USER IF NOT EXISTS ', v_account, ' IDENTIFIED BY ', QUOTE(p_password), ' REQUIRE SSL'));
+  CALL flyball.run_text(CONCAT('ALTER USER ', v_account, ' IDENTIFIED BY ', QUOTE(p_password)));
+  CALL flyball.run_text(CONCAT(
+    'GRANT SELECT, INSERT, UPDATE, DELETE, EXECUTE, CREATE TEMPORARY TABLES, LOCK TABLES, SHOW VIEW', v_where, v_account));
+  IF p_ddl THEN
+    CALL flyball.run_text(CONCAT(
+      'GRANT CREATE, ALTER, DROP, INDEX, REFERENCES, CREATE VIEW, CREATE ROUTINE, ALTER ROUTINE, TRIGGER, EVENT',
+      v_where, v_account));
+  END IF;
+END $$
+
+-- The account that one member replicates with, so that it can be locked out alone.
+DROP PROCEDURE IF EXISTS flyball.ensure_replica_account $$
+CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.ensure_replica_account(
+  IN p_term BIGINT UNSIGNED, IN p_user VARCHAR(32), IN p_password VARCHAR(255))
+BEGIN
+  DECLARE v_account VARCHAR(128) DEFAULT CONCAT(QUOTE(p_user), '@''%''');
+  CALL flyball.must_be_open(p_term);
+  CALL flyball.run_text(CONCAT(
+    'CREATE USER IF NOT EXISTS ', v_account, ' IDENTIFIED BY ', QUOTE(p_password), ' REQUIRE SSL'));
+  CALL flyball.run_text(CONCAT('GRANT REPLICATION SLAVE ON *.* TO ', v_account));
+END $$
+
+-- Locks the replication accounts that are not in p_ackers (names, separated by commas), unlocks those that are.
+-- Not binlogged: each primary applies the record's set when it opens. Called where writes are possible.
+DROP PROCEDURE IF EXISTS flyball.set_ackers $$
+CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.set_ackers(IN p_ackers LONGTEXT)
+BEGIN
+  DECLARE v_done BOOL DEFAULT FALSE;
+  DECLARE v_user VARCHAR(32);
+  DECLARE v_locked CHAR(1);
+  DECLARE v_session BIGINT UNSIGNED;
+  DECLARE v_accounts CURSOR FOR
+    SELECT user, account_locked FROM mysql.user WHERE user LIKE 'flyball\_r\_%';
+  DECLARE CONTINUE HANDLER FOR NOT FOUND SET v_done = TRUE;
+  SET SESSION sql_log_bin = 0;
+  OPEN v_accounts;
+  each_account: LOOP
+    FETCH v_accounts INTO v_user, v_locked;
+    IF v_done THEN LEAVE each_account; END IF;
+    IF FIND_IN_SET(v_user, p_ackers) AND v_locked = 'Y' THEN
+      CALL flyball.run_text(CONCAT('ALTER USER ', QUOTE(v_user), '@''%'' ACCOUNT UNLOCK'));
+    ELSEIF NOT FIND_IN_SET(v_user, p_ackers) AND v_locked = 'N' THEN
+      CALL flyball.run_text(CONCAT('ALTER USER ', QUOTE(v_user), '@''%'' ACCOUNT LOCK'));
+    END IF;
+    IF NOT FIND_IN_SET(v_user, p_ackers) THEN
+      CALL flyball.kill_sessions(v_user);
+    END IF;
+  END LOOP;
+  CLOSE v_accounts;
+  SET SESSION sql_log_bin = 1;
+END $$
+
+DROP PROCEDURE IF EXISTS flyball.kill_sessions $$
+CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.kill_sessions(IN p_user VARCHAR(32))
+BEGIN
+  DECLARE v_done BOOL DEFAULT FALSE;
+  DECLARE v_session BIGINT UNSIGNED;
+  DECLARE v_sessions CURSOR FOR
+    SELECT processlist_id FROM performance_schema.threads WHERE processlist_user = p_user AND type = 'FOREGROUND';
+  DECLARE CONTINUE HANDLER FOR NOT FOUND SET v_done = TRUE;
+  DECLARE CONTINUE HANDLER FOR 1094 BEGIN END;
+  OPEN v_sessions;
+  each_session: LOOP
+    FETCH v_sessions INTO v_session;
+    IF v_done THEN LEAVE each_session; END IF;
+    CALL flyball.run_text(CONCAT('KILL ', v_session));
+  END LOOP;
+  CLOSE v_sessions;
+END $$
+
+-- The ack set of the reigning primary changes: applies p_ackers there.
+DROP PROCEDURE IF EXISTS flyball.admit $$
+CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.admit(IN p_term BIGINT UNSIGNED, IN p_ackers LONGTEXT)
+BEGIN
+  DECLARE EXIT HANDLER FOR SQLEXCEPTION
+  BEGIN
+    CALL flyball.unlock_fence();
+    RESIGNAL;
+  END;
+  CALL flyball.lock_fence();
+  CALL flyball.must_be_open(p_term);
+  CALL flyball.set_ackers(p_ackers);
+  CALL flyball.unlock_fence();
+END $$
+
+-- Semi-sync as the durability asks. The number of acknowledgements is never lowered while commits may wait: a
+-- lower one is applied by the next promotion (rule 1).
+DROP PROCEDURE IF EXISTS flyball.ensure_semi_sync $$
+CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.ensure_semi_sync(
+  IN p_term BIGINT UNSIGNED, IN p_acks INT UNSIGNED)
+BEGIN
+  DECLARE EXIT HANDLER FOR SQLEXCEPTION
+  BEGIN
+    CALL flyball.unlock_fence();
+    RESIGNAL;
+  END;
+  CALL flyball.lock_fence();
+  CALL flyball.must_be_open(p_term);
+  IF p_acks > 0 THEN
+    IF p_acks > @@GLOBAL.rpl_semi_sync_source_wait_for_replica_count THEN
+      SET GLOBAL rpl_semi_sync_source_wait_for_replica_count = p_acks;
+    END IF;
+    SET GLOBAL rpl_semi_sync_source_timeout = 4294967295;
+    SET GLOBAL rpl_semi_sync_source_enabled = ON;
+  END IF;
+  CALL flyball.unlock_fence();
+END $$

@@ -1,0 +1,178 @@
+"""The client side of MySQL's protocol, as far as the topology service speaks it: bytes in, values out.
+
+Source: MySQL's internals documentation, "Client/Server Protocol" (handshake v10, caching_sha2_password, text result
+sets). Pure: no socket is touched here.
+"""
+
+import hashlib
+import struct
+from dataclasses import dataclass, field
+
+SSL = 0x0800
+MORE_RESULTS = 0x0008
+_CAPABILITIES = (
+    0x0001  # LONG_PASSWORD
+    | 0x0200  # PROTOCOL_41
+    | 0x2000  # TRANSACTIONS
+    | 0x8000  # SECURE_CONNECTION
+    | 0x10000  # MULTI_STATEMENTS
+    | 0x20000  # MULTI_RESULTS
+    | 0x80000  # PLUGIN_AUTH
+    | SSL
+)
+_LARGEST_PACKET = 0xFFFFFF
+_UTF8MB4 = 45
+PLUGIN = "caching_sha2_password"
+
+
+@dataclass(frozen=True, slots=True)
+class Greeting:
+    """What a server says first."""
+
+    version: str
+    connection_id: int
+    nonce: bytes
+    capabilities: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An ERR packet: the server's error number, SQLSTATE and message."""
+
+    errno: int
+    sqlstate: str
+    message: str
+
+
+def frame(payload: bytes, sequence: int) -> bytes:
+    """Return ``payload`` with its header; one packet, so less than 16 MiB."""
+    if len(payload) >= _LARGEST_PACKET:
+        raise ValueError(f"a statement of {len(payload)} bytes does not fit a packet")
+    return struct.pack("<I", len(payload) | (sequence & 0xFF) << 24) + payload
+
+
+def greeting(payload: bytes) -> Greeting:
+    """Read the server's first packet (handshake v10)."""
+    end = payload.index(0, 1)
+    version = payload[1:end].decode("ascii", "replace")
+    (connection_id,) = struct.unpack_from("<I", payload, end + 1)
+    first = payload[end + 5 : end + 13]
+    low, _, _, high, length = struct.unpack_from("<HBHHB", payload, end + 14)
+    rest = payload[end + 32 : end + 32 + max(13, length - 8)]
+    return Greeting(version, connection_id, (first + rest)[:20], low | high << 16)
+
+
+def ssl_request() -> bytes:
+    """Ask for TLS, before anything about the account is said."""
+    return struct.pack("<IIB23x", _CAPABILITIES, _LARGEST_PACKET, _UTF8MB4)
+
+
+def login(user: str, password: str, nonce: bytes) -> bytes:
+    """The login packet for caching_sha2_password."""
+    proof = scramble(password, nonce)
+    return ssl_request() + user.encode() + b"\0" + bytes([len(proof)]) + proof + PLUGIN.encode() + b"\0"
+
+
+def scramble(password: str, nonce: bytes) -> bytes:
+    """XOR(SHA256(password), SHA256(SHA256(SHA256(password)) + nonce)); empty for an empty password."""
+    if not password:
+        return b""
+    once = hashlib.sha256(password.encode()).digest()
+    mask = hashlib.sha256(hashlib.sha256(once).digest() + nonce).digest()
+    return bytes(a ^ b for a, b in zip(once, mask, strict=True))
+
+
+def failure(payload: bytes) -> Failure:
+    """Read an ERR packet."""
+    (errno,) = struct.unpack_from("<H", payload, 1)
+    if payload[3:4] == b"#":
+        return Failure(errno, payload[4:9].decode("ascii", "replace"), payload[9:].decode("utf-8", "replace"))
+    return Failure(errno, "HY000", payload[3:].decode("utf-8", "replace"))
+
+
+Row = dict[str, str | None]
+
+
+@dataclass(slots=True)
+class Response:
+    """Gathers the packets that answer one COM_QUERY, with all its result sets.
+
+    ``rows`` are those of the last result set that had any columns; ``failure`` is set when a statement failed,
+    and ends the response.
+    """
+
+    rows: list[Row] = field(default_factory=list)
+    failure: Failure | None = None
+    _columns: list[str] = field(default_factory=list)
+    _awaited: int = 0
+    _in_rows: bool = False
+
+    def feed(self, payload: bytes) -> bool:
+        """Take one packet; return whether the response is complete."""
+        head = payload[0]
+        if self._in_rows:
+            return self._row(payload)
+        if self._awaited:
+            if len(self._columns) < self._awaited:
+                self._columns.append(_column_name(payload))
+            else:  # the EOF after the columns
+                self._in_rows = True
+            return False
+        if head == 0x00:
+            _, at = _length(payload, 1)
+            _, at = _length(payload, at)
+            return not struct.unpack_from("<H", payload, at)[0] & MORE_RESULTS
+        if head == 0xFF:
+            self.failure = failure(payload)
+            return True
+        self._awaited, _ = _length(payload, 0)
+        self._columns = []
+        self.rows = []
+        return False
+
+    def _row(self, payload: bytes) -> bool:
+        if payload[0] == 0xFE and len(payload) < 9:
+            self._in_rows, self._awaited = False, 0
+            return not struct.unpack_from("<H", payload, 3)[0] & MORE_RESULTS
+        if payload[0] == 0xFF:
+            self.failure = failure(payload)
+            return True
+        row: Row = {}
+        at = 0
+        for name in self._columns:
+            if payload[at] == 0xFB:
+                row[name] = None
+                at += 1
+            else:
+                size, at = _length(payload, at)
+                row[name] = payload[at : at + size].decode("utf-8", "surrogateescape")
+                at += size
+        self.rows.append(row)
+        return False
+
+
+_names: dict[bytes, str] = {}
+
+
+def _column_name(payload: bytes) -> str:
+    """The fifth string of a column definition. Probes ask for the same columns each second, so they are kept."""
+    name = _names.get(payload)
+    if name is None:
+        at = 0
+        for _ in range(4):
+            size, at = _length(payload, at)
+            at += size
+        size, at = _length(payload, at)
+        name = payload[at : at + size].decode()
+        if len(_names) < 1000:
+            _names[payload] = name
+    return name
+
+
+def _length(payload: bytes, at: int) -> tuple[int, int]:
+    """A length-encoded integer at ``at``, and where what follows begins."""
+    first = payload[at]
+    if first < 0xFB:
+        return first, at + 1
+    size = {0xFC: 2, 0xFD: 3, 0xFE: 8}[first]
+    return int.from_bytes(payload[at + 1 : at + 1 + size], "little"), at + 1 + size

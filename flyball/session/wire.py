@@ -1,0 +1,262 @@
+"""One connection to one MySQL server, over TLS, in the event loop.
+
+A session runs one statement text at a time; the text may hold several statements, and stops at the first that
+fails. When the server goes away, ``on_lost`` is called at once: that is how a primary's death is noticed within
+milliseconds, without waiting for the next probe.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Self
+
+from flyball.errors import Code, MemberError
+from flyball.session import packets
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a server listens, and the name that its certificate must carry."""
+
+    host: str
+    port: int
+    tls_name: str
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Login:
+    """An account and its password; never printed."""
+
+    user: str
+    password: str
+
+
+class SessionLostError(MemberError):
+    """The server could not be reached, or went away; what a statement in flight did is unknown.
+
+    ``refused`` tells that nothing listens there: the process is gone, or its machine says so.
+    """
+
+    refused: bool = False
+
+
+class ServerError(MemberError):
+    """The server answered a statement with an error."""
+
+    errno: int = 0
+
+
+_READ_TIMEOUT = 1205
+_LOGIN_ERRORS = frozenset({1045, 1044, 3118, 3159, 1862})
+_OWN_ERRORS = {33003: Code.TERM_TOO_OLD, 34007: Code.NOT_EMPTY}
+_SETTINGS = "SET SESSION sql_mode = 'TRADITIONAL', autocommit = 1, time_zone = '+00:00', wait_timeout = 28800"
+
+
+class Session(asyncio.Protocol):
+    """A logged-in connection. Made by ``connect``; ended by ``close``, or by the server."""
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+        self.connection_id = 0
+        self.on_lost: Callable[[], None] | None = None
+        self._transport: asyncio.Transport | None = None
+        self._buffer = bytearray()
+        self._packets: asyncio.Queue[bytes | None] | None = asyncio.Queue()
+        self._sequence = 0
+        self._response: packets.Response | None = None
+        self._done: asyncio.Future[packets.Response] | None = None
+        self._lost: BaseException | None = None
+        self._closed = False
+
+    @classmethod
+    async def connect(cls, target: Target, login: Login, tls: ssl.SSLContext) -> Self:
+        """Connect and log in. The caller sets the deadline (``asyncio.timeout``).
+
+        :raises SessionLostError: when nothing answers, or not as MySQL does.
+        :raises MemberError: MEMBER_LOGIN when the account or the certificate is refused.
+        """
+        loop = asyncio.get_running_loop()
+        try:
+            transport, session = await loop.create_connection(lambda: cls(target), target.host, target.port)
+        except OSError as error:
+            raise _lost(target, error) from error
+        try:
+            await session._log_in(transport, login, tls)  # noqa: SLF001 - its own class
+            await session.query(_SETTINGS)
+        except BaseException:
+            session.close()
+            raise
+        return session
+
+    async def _log_in(self, transport: asyncio.Transport, login: Login, tls: ssl.SSLContext) -> None:
+        hello = await self._next_packet()
+        if hello[0] == 0xFF:
+            raise self._refusal(packets.failure(hello))
+        greeting = packets.greeting(hello)
+        self.connection_id = greeting.connection_id
+        if not greeting.capabilities & packets.SSL:
+            raise MemberError(Code.MEMBER_LOGIN, f"{self.target} offers no TLS", "give the member a certificate")
+        transport.write(packets.frame(packets.ssl_request(), self._sequence))
+        self._sequence += 1
+        transport.pause_reading()
+        try:
+            secured = await asyncio.get_running_loop().start_tls(
+                transport, self, tls, server_hostname=self.target.tls_name
+            )
+        except ssl.SSLCertVerificationError as error:
+            raise MemberError(
+                Code.MEMBER_LOGIN,
+                f"the certificate of {self.target} is not the one of {self.target.tls_name}: {error.verify_message}",
+                "check that this address belongs to the member, and that its certificate is from the keyspace's CA",
+            ) from error
+        except (OSError, EOFError) as error:
+            raise _lost(self.target, error) from error
+        if secured is None:  # the connection went away meanwhile
+            raise _lost(self.target, self._lost)
+        self._transport = secured
+        self._send(packets.login(login.user, login.password, greeting.nonce))
+        await self._prove(login, greeting.nonce)
+        self._packets = None
+
+    async def _prove(self, login: Login, nonce: bytes) -> None:
+        """Answer what the server asks until it says OK."""
+        while True:
+            packet = await self._next_packet()
+            if packet[0] == 0x00:
+                return
+            if packet[0] == 0xFF:
+                raise self._refusal(packets.failure(packet))
+            if packet[:2] == b"\x01\x04":  # the server does not know the hash yet: in full, inside TLS
+                self._send(login.password.encode() + b"\0")
+            elif packet[0] == 0xFE:
+                plugin, _, data = packet[1:].partition(b"\0")
+                if plugin.decode() != packets.PLUGIN:
+                    raise MemberError(Code.MEMBER_LOGIN, f"{self.target} asks for the login method {plugin!r}")
+                self._send(packets.scramble(login.password, data[:20] or nonce))
+
+    async def query(self, sql: str) -> list[packets.Row]:
+        """Run ``sql`` and return the rows of its last result set. The caller sets the deadline.
+
+        A cancelled call closes the session: what the statement did is unknown.
+
+        :raises ServerError: when the server answers with an error.
+        :raises SessionLostError: when the server goes away.
+        """
+        if self._lost is not None or self._closed or self._transport is None:
+            raise _lost(self.target, self._lost)
+        if self._done is not None:
+            raise RuntimeError(f"a statement is in flight on the session with {self.target}")
+        self._response = packets.Response()
+        self._done = asyncio.get_running_loop().create_future()
+        self._sequence = 0
+        self._send(b"\x03" + sql.encode("utf-8", "surrogateescape"))
+        try:
+            response = await self._done
+        except asyncio.CancelledError:
+            self.close()
+            raise
+        finally:
+            self._done = self._response = None
+        if response.failure is not None:
+            raise self._refusal(response.failure)
+        return response.rows
+
+    @property
+    def busy(self) -> bool:
+        """Whether a statement is in flight."""
+        return self._done is not None
+
+    @property
+    def alive(self) -> bool:
+        """Whether the session can take a statement, as far as is known."""
+        return self._lost is None and not self._closed and self._transport is not None
+
+    def close(self) -> None:
+        """End the session without waiting; ``on_lost`` is not called."""
+        self._closed = True
+        self.on_lost = None
+        if self._transport is not None:
+            self._transport.abort()
+
+    # --- asyncio.Protocol ---------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport; called a second time when TLS is up."""
+        self._transport = transport  # type: ignore[assignment]
+
+    def data_received(self, data: bytes) -> None:
+        """Cut what came into packets."""
+        buffer = self._buffer
+        buffer += data
+        at = 0
+        while len(buffer) - at >= 4:
+            size = int.from_bytes(buffer[at : at + 3], "little")
+            if len(buffer) - at - 4 < size:
+                break
+            self._sequence = buffer[at + 3] + 1
+            payload = bytes(buffer[at + 4 : at + 4 + size])
+            at += 4 + size
+            self._packet(payload)
+        del buffer[:at]
+
+    def _packet(self, payload: bytes) -> None:
+        if self._packets is not None:
+            self._packets.put_nowait(payload)
+        elif self._response is not None and self._done is not None:
+            try:
+                complete = self._response.feed(payload)
+            except (IndexError, KeyError, ValueError) as error:
+                self._lost = error
+                complete = False
+                self.connection_lost(error)
+            if complete and not self._done.done():
+                self._done.set_result(self._response)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Fail what waits, and tell whoever listens."""
+        self._lost = self._lost or exc or EOFError("the server closed the connection")
+        if self._packets is not None:
+            self._packets.put_nowait(None)
+        if self._done is not None and not self._done.done():
+            self._done.set_exception(_lost(self.target, self._lost))
+        if self.on_lost is not None:
+            on_lost, self.on_lost = self.on_lost, None
+            on_lost()
+
+    # --- small parts --------------------------------------------------------------------------------------
+
+    def _send(self, payload: bytes) -> None:
+        if self._transport is None or self._transport.is_closing():
+            raise _lost(self.target, self._lost)
+        self._transport.write(packets.frame(payload, self._sequence))
+        self._sequence += 1
+
+    async def _next_packet(self) -> bytes:
+        packet = await self._packets.get() if self._packets is not None else None
+        if not packet:
+            raise _lost(self.target, self._lost)
+        return packet
+
+    def _refusal(self, failure: packets.Failure) -> MemberError:
+        if failure.errno in _LOGIN_ERRORS:
+            return MemberError(
+                Code.MEMBER_LOGIN,
+                f"{self.target} refuses the login: {failure.message}",
+                "check that the member belongs to this keyspace and that its init file was read",
+            )
+        code = _OWN_ERRORS.get(failure.errno, Code.MEMBER_REFUSED)
+        error = ServerError(code, f"{self.target}: {failure.message} ({failure.errno})")
+        error.errno = failure.errno
+        return error
+
+
+def _lost(target: Target, cause: BaseException | None) -> SessionLostError:
+    error = SessionLostError(
+        Code.MEMBER_UNREACHABLE, f"{target} does not answer: {cause or 'the connection was closed'}"
+    )
+    error.refused = isinstance(cause, ConnectionRefusedError)
+    return error
