@@ -38,11 +38,12 @@ Source = tuple[str, str]
 
 Bounds = tuple[int, ...]
 
-_BLANK = re.compile(r"[ \t\n\v\f\r]*")
-_GAP = re.compile(r"[ \t\n\v\f\r,]*")
+_BLANK = re.compile(r"\s*", re.ASCII)
+_GAP = re.compile(r"[\s,]*", re.ASCII)
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 _TAG = re.compile(r"[a-z_][a-z0-9_]{0,31}", re.ASCII | re.IGNORECASE)
-_SPAN = re.compile(r"([0-9]+)(?:[ \t\n\v\f\r]*(-)[ \t\n\v\f\r]*([0-9]*))?")
+_SPAN_PART = re.compile(r":\s*([0-9]+)\s*(?:(-)\s*([0-9]*)\s*)?", re.ASCII)
+_TAG_PART = re.compile(rf":\s*({_TAG.pattern})\s*", re.ASCII | re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,17 +225,17 @@ def _spans(text: str) -> Iterator[tuple[Source, int, int]]:
         uuid = _UUID.match(text, at)
         if uuid is None:
             _refuse(text, at, "a UUID")
-        at, tag, spans_named = _skip(_BLANK, text, uuid.end()), "", False
+        at, spans_named = _skip(_BLANK, text, uuid.end()), False
+        source = (uuid[0].lower(), "")
         while text.startswith(":", at):
-            at = _skip(_BLANK, text, at + 1)
-            if span := _SPAN.match(text, at):
-                yield (uuid[0].lower(), tag), *_numbers(text, span)
+            if span := _SPAN_PART.match(text, at):
+                yield source, *_numbers(text, span)
                 spans_named, at = True, span.end()
-            elif (spans_named or not tag) and (named := _TAG.match(text, at)):
-                tag, spans_named, at = named[0].lower(), False, named.end()
+            elif (spans_named or not source[1]) and (tag := _TAG_PART.match(text, at)):
+                source, spans_named, at = (source[0], tag[1].lower()), False, tag.end()
             else:
-                _refuse(text, at, "a number" if tag and not spans_named else "a number or a tag")
-            at = _skip(_BLANK, text, at)
+                at = _skip(_BLANK, text, at + 1)
+                _refuse(text, at, "a number or a tag" if spans_named or not source[1] else "a number")
         if not spans_named:
             _refuse(text, at, "a colon and a number")
         if at < len(text) and text[at] != ",":
@@ -245,7 +246,7 @@ def _spans(text: str) -> Iterator[tuple[Source, int, int]]:
 def _numbers(text: str, span: re.Match[str]) -> tuple[int, int]:
     """The first and last number of a span, both within what MySQL allows."""
     if span[2] and not span[3]:
-        _refuse(text, span.end(), "a number")
+        _refuse(text, span.start(3), "a number")
     first = _number(text, span, 1)
     return first, (_number(text, span, 3, least=first) if span[3] else first)
 

@@ -121,7 +121,7 @@ def split_equally(n: int, whole: KeyRange = EVERYTHING) -> list[KeyRange]:
         inner = [(whole.start + width * i // n) >> bits << bits for i in range(1, n)]
         cuts = [whole.start, *inner, whole.end]
         widths = [high - low for low, high in pairwise(cuts)]
-        if bits == 0 or (max(widths) - min(widths)) * FAIR_WITHIN <= min(widths):
+        if (max(widths) - min(widths)) * FAIR_WITHIN <= min(widths):
             break
     return [KeyRange(low, high) for low, high in pairwise(cuts)]
 

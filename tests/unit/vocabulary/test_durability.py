@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import chain, combinations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from flyball.durability import Both, CrossZone, Durability, NoDurability, SemiSync
@@ -64,8 +64,8 @@ def test_only_ack_givers_decide_and_the_primary_is_none(policy: Durability, prim
     assert policy.acknowledged(primary, holders) == policy.acknowledged(primary, holders & givers)
 
 
-@settings(max_examples=60)
 @given(policies, primaries, st.booleans(), some_members)
+@example(SemiSync(acks=2, ackers=frozenset(NAMES)), "a", False, frozenset("b"))
 def test_what_is_missing_is_every_minimal_way_to_revocation(policy: Durability, primary, primary_reached, reached):
     def revoked_with(more: frozenset[str]) -> bool:
         return policy.revoked(primary, primary_reached or primary in more, reached | more)
