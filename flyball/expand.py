@@ -38,7 +38,9 @@ def expand(keyspace: Keyspace, incarnations: Mapping[KeyRange, int] | None = Non
     :param incarnations: of the key ranges that are not in their first one.
     :raises InputError: NOT_A_NAME when a name would be longer than a DNS label.
     """
-    return tuple(_shard(keyspace, part, (incarnations or {}).get(part, 1)) for part in keyspace.spec.key_ranges())
+    shards = tuple(_shard(keyspace, part, (incarnations or {}).get(part, 1)) for part in keyspace.spec.key_ranges())
+    _check_names(keyspace.name, [name for shard in shards for name in (shard.name, *shard.members)])
+    return shards
 
 
 def shard_spec(keyspace: Keyspace, shard: DesiredShard, members: Sequence[MemberSpec], credentials: str) -> ShardSpec:
@@ -144,14 +146,15 @@ def _spread(table: TableSpec) -> str:
 def _shard(keyspace: Keyspace, part: KeyRange, incarnation: int) -> DesiredShard:
     name = shard_name(keyspace.name, part, incarnation)
     members = tuple(member_name(name, ordinal) for ordinal in range(1, keyspace.spec.replicas + 1))
-    longest = max((name, *members), key=len)
+    return DesiredShard(name, part, incarnation, members)
+
+
+def _check_names(keyspace: str, names: Sequence[str]) -> None:
+    longest = max(names, key=len)
     if len(longest) > LONGEST_NAME:
-        room = LONGEST_NAME - (len(longest) - len(keyspace.name))
-        what = "shard" if longest == name else "member"
         raise InputError(
             Code.NOT_A_NAME,
-            f"Keyspace {keyspace.name!r}: the {what} name {longest!r} would have {len(longest)} characters; "
+            f"Keyspace {keyspace!r}: the member name {longest!r} would have {len(longest)} characters; "
             f"a DNS label has at most {LONGEST_NAME}",
-            f"Name the keyspace with at most {room} characters.",
+            f"Name the keyspace with at most {LONGEST_NAME - len(longest) + len(keyspace)} characters.",
         )
-    return DesiredShard(name, part, incarnation, members)
