@@ -1,0 +1,46 @@
+# Everything runs in .venv, which is made from the locks when it is missing or they have changed.
+
+BIN := .venv/bin
+comma := ,
+
+.DEFAULT_GOAL := help
+.PHONY: help venv demo mysql test lint format bench lock clean
+
+help:  ## this list
+	@sed -n 's/^\([a-z]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+venv: .venv/complete  ## make .venv (PYTHON=… names the interpreter)
+
+.venv/complete: requirements.lock requirements-demo.lock pyproject.toml tools/venv
+	@tools/venv
+
+demo: .venv/complete  ## a sharded MySQL on this machine, with real data
+	@$(BIN)/flyball local demo $(ARGS)
+
+mysql: .venv/complete  ## say where MySQL is; fetch it when there is none
+	@$(BIN)/python -m flyball_local.mysql_install
+
+test: .venv/complete  ## run the tests (TIERS=unit,mysql,cli picks folders of tests/, ARGS=… goes to pytest)
+	$(BIN)/python -m pytest -q $(if $(TIERS),$(addprefix tests/,$(subst $(comma), ,$(TIERS))),tests) $(ARGS)
+
+lint: .venv/complete  ## format, rules, types, layers, texts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python tools/check_text.py
+
+format: .venv/complete  ## put the code into its format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: .venv/complete  ## run benchmarks/NAME.py
+	@test -n "$(NAME)" || { echo "which one? make bench NAME=…:"; ls benchmarks; exit 2; }
+	$(BIN)/python benchmarks/$(NAME).py $(ARGS)
+
+lock: .venv/complete  ## write the locks anew from pyproject.toml
+	$(BIN)/python tools/lock.py $(ARGS)
+
+clean:  ## remove what was made here; MySQL stays in the cache
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
