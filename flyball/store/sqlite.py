@@ -46,7 +46,7 @@ class Tuning:
     """Seconds that a call waits for a locked store before it fails with STORE_AWAY."""
 
     interval: float = 0.01
-    """Seconds between two looks for other processes' writes; half of it is the mean delay of a watch."""
+    """Seconds between two looks for other processes' writes where the system has no inotify."""
 
     log_length: int = 10_000
     """Changes that the log keeps at least. A watcher that is farther behind lists everything again."""

@@ -10,7 +10,7 @@ import pytest
 from flyball.errors import Code, StoreError
 from flyball.records import Keyspace
 from flyball.records.keyspace import KeyspaceStatus
-from flyball.store import Added, Synced
+from flyball.store import Added, Synced, inotify
 from flyball.store.sqlite import SqliteRecords
 from tests.contract.records import LIMIT, keyspace, next_of, until
 
@@ -74,6 +74,26 @@ async def test_a_watch_hears_another_process(records, start):
             if seen == {"k0", "k1", "k2"}:
                 break
     assert await process.wait() == 0
+
+
+@pytest.mark.parametrize("bell", ["none", "mute"])
+async def test_a_watch_hears_another_process_without_its_bell(path, start, monkeypatch, caplog, bell):
+    def instead(log):
+        if bell == "none":
+            raise OSError(24, "Too many open files")
+        return inotify.Bell(ROOT)
+
+    monkeypatch.setattr("flyball.store.sqlite_pulse.Bell", instead)
+    async with await SqliteRecords.open(path) as records:
+        assert ("inotify" in caplog.text) is (bell == "none")
+        watch = records.watch(Keyspace)
+        assert await next_of(watch) == Synced()
+        process = await start("create", 0, 1)
+        event = await next_of(watch)
+        assert isinstance(event, Added)
+        assert event.record.name == "k0"
+        await watch.aclose()
+        assert await process.wait() == 0
 
 
 async def test_another_process_hears_our_writes(records, start):
