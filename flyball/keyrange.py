@@ -155,7 +155,6 @@ def tiles(ranges: Iterable[KeyRange], whole: KeyRange = EVERYTHING) -> tuple[Key
     return ordered
 
 
-check_tiling = tiles
 """The same, where only the refusal is wanted."""
 
 

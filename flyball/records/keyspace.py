@@ -125,8 +125,7 @@ class KeyspaceSpec(Model):
         if self.ranges is None:
             return tuple(keyrange.split_equally(self.shards or 1))
         ranges = tuple(keyrange.KeyRange.parse(text) for text in self.ranges)
-        keyrange.check_tiling(ranges)
-        return tuple(sorted(ranges))
+        return keyrange.tiles(ranges)
 
 
 class ShardRoute(Model):

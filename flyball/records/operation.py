@@ -45,10 +45,19 @@ class OperationSpec(Model):
         return self
 
 
+class ReseedPhase(StrEnum):
+    """How far a reseed has come: out of the ack set, being cloned, replicating again."""
+
+    LEAVING = "Leaving"
+    CLONING = "Cloning"
+    JOINING = "Joining"
+
+
 class OperationStatus(Model):
     """What came of it: written by the topology service."""
 
     outcome: Outcome = Outcome.PENDING
+    phase: ReseedPhase | None = None
     code: str = ""
     message: str = ""
     evidence: str = Field(default="", description="for a reseed: the GTIDs that the member gave up")

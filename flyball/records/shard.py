@@ -73,6 +73,7 @@ class Reign(Model):
     primary: str = ""
     uuid: str = ""
     base: str = ""
+    past: tuple[str, ...] = Field(default=(), description="uuids of the members that reigned before")
 
 
 class Mode(StrEnum):
@@ -182,6 +183,7 @@ class ShardStatus(Model):
     members: tuple[MemberStatus, ...] = ()
     findings: tuple[str, ...] = ()
     held: tuple[str, ...] = ()
+    durability: DurabilitySpec | None = Field(default=None, description="what is in force; follows the spec's")
     decision: DecisionStatus = DecisionStatus()
     conditions: tuple[Condition, ...] = ()
 

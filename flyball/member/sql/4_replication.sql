@@ -120,6 +120,27 @@ BEGIN
   CALL flyball.unlock_fence();
 END $$
 
+-- Apply what was received, and let readers in: a source that is offline could not be followed. Then wait at most
+-- p_wait seconds for p_gtids, without holding the lock.
+DROP PROCEDURE IF EXISTS flyball.catch_up $$
+CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.catch_up(
+  IN p_term BIGINT UNSIGNED, IN p_gtids LONGTEXT, IN p_wait DOUBLE)
+BEGIN
+  DECLARE EXIT HANDLER FOR SQLEXCEPTION
+  BEGIN
+    CALL flyball.unlock_fence();
+    RESIGNAL;
+  END;
+  CALL flyball.lock_fence();
+  CALL flyball.obey(p_term);
+  IF flyball.has_source() THEN
+    START REPLICA SQL_THREAD;
+  END IF;
+  SET GLOBAL offline_mode = OFF;
+  CALL flyball.unlock_fence();
+  DO WAIT_FOR_EXECUTED_GTID_SET(p_gtids, p_wait);
+END $$
+
 -- Take writes under p_term. Refused unless everything received is applied and p_holds is held. Semi-sync is on
 -- before the first write can come; members outside the ack set are locked out before that too (rule 11).
 DROP PROCEDURE IF EXISTS flyball.promote $$
@@ -135,7 +156,7 @@ BEGIN
   CALL flyball.lock_fence();
   CALL flyball.obey(p_term);
   SELECT opened INTO v_opened FROM flyball.fence WHERE id = 1;
-  IF v_opened <> p_term OR @@GLOBAL.super_read_only OR @@GLOBAL.offline_mode THEN
+  IF v_opened <> p_term OR @@GLOBAL.super_read_only OR @@GLOBAL.read_only OR @@GLOBAL.offline_mode THEN
     IF NOT GTID_SUBSET(p_holds, @@GLOBAL.gtid_executed) OR NOT flyball.has_applied() THEN
       SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = 33002,
         MESSAGE_TEXT = 'FB3002 this member lacks transactions that its promotion needs';
@@ -243,7 +264,12 @@ BEGIN
   END;
   CALL flyball.lock_fence();
   CALL flyball.obey(p_term);
-  IF v_frozen THEN SET GLOBAL super_read_only = OFF; END IF;
+  IF v_frozen THEN
+    SET GLOBAL super_read_only = OFF;
+  ELSE
+    CALL flyball.must_be_open(p_term);
+    CALL flyball.unlock_fence();
+  END IF;
   WHILE v_rest <> '' DO
     SET v_one = SUBSTRING_INDEX(v_rest, ',', 1);
     SET v_rest = SUBSTRING(v_rest, CHAR_LENGTH(v_one) + 2);

@@ -1,0 +1,103 @@
+"""The ack set: who may acknowledge writes, and how that changes without a moment of doubt (rule 11).
+
+    leave   record that both sets count -> the primary locks the member's account and cuts its sessions -> the others
+            hold everything that was acknowledged with its help -> the smaller set is the record
+    join    the larger set is the record -> the primary unlocks the account -> the member follows
+
+So revocation never has to reach a member that has left, and never misses one that may acknowledge.
+"""
+
+from flyball.member.accounts import replica_account
+from flyball.records.keyspace import DurabilityPolicy
+from flyball_topology.changes import Deciding, status_with, take, wait
+from flyball_topology.line import on_line
+from flyball_topology.revocation import policy
+from flyball_topology.steps import Admit, EnsureSemiSync, Step
+from flyball_topology.view import View
+
+
+def can_leave(view: View, name: str) -> bool:
+    """Whether writes could still be acknowledged without ``name``."""
+    status = view.shard.status
+    spec = status.durability or view.shard.spec.durability
+    rest = tuple(acker for acker in status.ackers if acker != name)
+    primary = view.reign.primary
+    return policy(view, spec, rest).acknowledged(primary, frozenset(rest))
+
+
+def leave(view: View, name: str, why: str) -> Deciding:
+    """Begin to take ``name`` out of the ack set."""
+    status = view.shard.status
+    rest = tuple(acker for acker in status.ackers if acker != name)
+    step = Step(f"let {name} leave the ack set", status=status_with(view, ackers_next=rest))
+    return take(view, step, why)
+
+
+def join(view: View, name: str, why: str) -> Deciding:
+    """Count ``name`` from now on; the primary unlocks its account after that."""
+    step = Step(f"count {name} in the ack set", status=status_with(view, ackers=(*view.shard.status.ackers, name)))
+    return take(view, step, why)
+
+
+def go_on(view: View) -> Deciding | None:
+    """Continue a change of the ack set; ``None`` when none is in flight."""
+    status, primary = view.shard.status, view.primary
+    if status.ackers_next is None or primary is None or primary.seen is None or not primary.seen.takes_writes:
+        return None
+    rest = frozenset(status.ackers_next)
+    applied = applied_on_primary(view, rest)
+    if not applied:
+        return take(view, apply(view, status.ackers_next), "the primary admits only those who stay")
+    everything = on_line(view, primary.seen.executed)
+    holders = frozenset(
+        member.name
+        for member in view.members.values()
+        if member.seen is not None and member.seen.received.contains(everything)
+    )
+    smaller = policy(view, status.durability or view.shard.spec.durability, status.ackers_next)
+    if not smaller.acknowledged(primary.name, holders & rest):
+        return wait(
+            view, "what was acknowledged so far must be held by those who stay", "their next advance", again=0.1
+        )
+    step = Step("record the smaller ack set", status=status_with(view, ackers=status.ackers_next, ackers_next=None))
+    return take(view, step, f"{', '.join(sorted(holders & rest))} hold everything")
+
+
+def apply(view: View, ackers: tuple[str, ...]) -> Step:
+    """Lock and unlock accounts on the primary as the ack set says."""
+    return Step("apply the ack set on the primary", acts=(Admit(view.reign.primary, view.reign.term, ackers),))
+
+
+def applied_on_primary(view: View, ackers: frozenset[str]) -> bool:
+    """Whether nobody outside ``ackers`` can replicate from the primary, or still does."""
+    seen = view.primary.seen if view.primary else None
+    if seen is None or seen.accounts is None:
+        return False
+    outside = {replica_account(name) for name in view.shard.status.ackers} - {replica_account(name) for name in ackers}
+    return all(seen.accounts.get(account, True) for account in outside) and not outside & seen.followers
+
+
+def follow_durability(view: View) -> Deciding:
+    """Bring the durability in force to the declared one, in the order that never promises too much.
+
+    More acknowledgements: the primary asks for them first, and the record follows once the members hold what was
+    acknowledged with fewer. Fewer: the record first; the primary's count falls with the next promotion (rule 1).
+    """
+    spec, status, primary = view.shard.spec, view.shard.status, view.primary
+    old, new = status.durability or spec.durability, spec.durability
+    seen = primary.seen if primary else None
+    more = old.policy is DurabilityPolicy.NONE or (
+        new.policy is not DurabilityPolicy.NONE and (new.acks > old.acks or new.policy is not old.policy)
+    )
+    if more and seen is not None:
+        if not seen.semi_sync_source or seen.semi_sync_acks < new.acks:
+            step = Step(
+                "ask for more acknowledgements", acts=(EnsureSemiSync(view.reign.primary, view.reign.term, new.acks),)
+            )
+            return take(view, step, "the declared durability needs them")
+        everything = on_line(view, seen.executed)
+        holders = frozenset(m.name for m in view.members.values() if m.seen and m.seen.received.contains(everything))
+        if not policy(view, new, status.ackers).acknowledged(view.reign.primary, holders):
+            return wait(view, "older writes must be held by as many members", "the replicas to catch up", again=0.2)
+    step = Step("record the durability", status=status_with(view, durability=new))
+    return take(view, step, "it is in force")

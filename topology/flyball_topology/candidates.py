@@ -1,0 +1,150 @@
+"""Who may become primary, and who should (rules 12 and 16).
+
+A planned change takes a healthy replica that keeps up. An unplanned one takes, among the reached members, one whose
+line holds everything that any of them received; where only an errant member holds part of it, the candidate fetches
+that part first.
+"""
+
+from dataclasses import dataclass
+
+from flyball.errors import Code
+from flyball.gtid import NOTHING, GtidSet
+from flyball.records.operation import OperationType
+from flyball.records.shard import Intent, LagClass
+from flyball_topology.diagnose import lag_class
+from flyball_topology.line import Errant, beside_the_line, line_of
+from flyball_topology.revocation import durability, fenced
+from flyball_topology.view import MemberView, View
+
+
+@dataclass(frozen=True, slots=True)
+class Unfit:
+    """Why a member cannot take over."""
+
+    code: Code
+    reason: str
+
+
+def unfit_for_switchover(view: View, name: str) -> Unfit | None:
+    """Why ``name`` cannot take over in a planned way; ``None`` when it can."""
+    member = view.members.get(name)
+    if member is None:
+        return Unfit(Code.NO_SUCH_OBJECT, f"shard {view.shard.name} has no member {name}")
+    if name == view.reign.primary:
+        return Unfit(Code.CANDIDATE_UNFIT, f"{name} is the primary already")
+    if reason := _kept_out(view, member):
+        return Unfit(Code.CANDIDATE_UNFIT, f"{name} {reason}")
+    seen = member.seen
+    if seen is None:
+        return Unfit(Code.CANDIDATE_UNFIT, f"{name} is not reachable: {member.reach.value}")
+    if beside_the_line(view, member).kind in {Errant.FOREIGN, Errant.TAIL}:
+        return Unfit(Code.CANDIDATE_UNFIT, f"{name} holds errant transactions")
+    channel = seen.channel
+    if channel is None or view.primary is None or not member.follows(view.primary.spec):
+        return Unfit(Code.CANDIDATE_UNFIT, f"{name} does not follow the primary")
+    if channel.receiver != "ON" or not channel.applier_on or channel.applier_errno:
+        return Unfit(Code.CANDIDATE_UNFIT, f"{name} does not replicate: {channel.receiver_error or 'it is stopped'}")
+    if lag_class(member) not in {LagClass.OK, LagClass.UNKNOWN}:
+        return Unfit(Code.CANDIDATE_UNFIT, f"{name} lags {lag_class(member).value} behind the primary")
+    return None
+
+
+def unfit_to_acknowledge(view: View, name: str) -> Unfit | None:
+    """Whether enough healthy members besides ``name`` would be left to acknowledge its writes."""
+    in_force = view.shard.status.durability or view.shard.spec.durability
+    healthy = frozenset(
+        other.name
+        for other in view.members.values()
+        if other.name != name and other.seen is not None and other.seen.promise is not None
+    )
+    if durability(view).acknowledged(name, healthy):
+        return None
+    return Unfit(
+        Code.CANDIDATE_UNFIT,
+        f"with {name} as primary no write could be acknowledged: "
+        f"{len(healthy & durability(view).ack_givers(name))} of {in_force.acks} ack-givers answer",
+    )
+
+
+def best_for_switchover(view: View) -> str | Unfit:
+    """The fit replica that is furthest; or why there is none."""
+    reasons = []
+    fit = []
+    for member in view.replicas:
+        unfit = unfit_for_switchover(view, member.name) or unfit_to_acknowledge(view, member.name)
+        if unfit is None:
+            fit.append(member)
+        else:
+            reasons.append(unfit.reason)
+    if not fit:
+        return Unfit(Code.CANDIDATE_UNFIT, "no replica can take over: " + ("; ".join(reasons) or "there is none"))
+    return max(fit, key=lambda member: (_progress(view, member), member.name)).name
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Who takes over, and the line that it must hold first.
+
+    ``fetch_from`` names the errant member that alone holds part of the line; ``declare`` are its errant GTIDs,
+    which the candidate commits as empty transactions before it follows that member.
+    """
+
+    candidate: str
+    holds: GtidSet
+    fetch_from: str = ""
+    declare: GtidSet = NOTHING
+
+
+def choose_after_revocation(view: View, term: int) -> Choice | Unfit:
+    """Among the members fenced under ``term``, the one to promote (rule 12); refuses where part is out of reach."""
+    reached = [member for member in view.members.values() if fenced(member, term) and member.seen is not None]
+    holds = GtidSet().union(*(line_of(view, member.seen) for member in reached if member.seen))
+    fit = [member for member in reached if _promotable(view, member)]
+    if not fit:
+        return Unfit(Code.LINE_INCOMPLETE, "no reached member can be promoted: all are errant, leaving or kept out")
+    whole = [member for member in fit if member.seen and line_of(view, member.seen).contains(holds)]
+    if whole:
+        best = max(whole, key=lambda member: _preference(view, member))
+        return Choice(best.name, holds)
+    for source in reached:
+        if source.seen and line_of(view, source.seen).contains(holds) and source not in fit:
+            beside = beside_the_line(view, source)
+            best = max(fit, key=lambda member: (_progress(view, member), member.name))
+            declare = beside.transactions
+            return Choice(best.name, holds, fetch_from=source.name, declare=declare)
+    parts = "; ".join(
+        f"{member.name} lacks {holds.subtract(line_of(view, member.seen))}" for member in fit if member.seen
+    )
+    return Unfit(Code.LINE_INCOMPLETE, f"no reached member holds the whole line: {parts}")
+
+
+def _promotable(view: View, member: MemberView) -> bool:
+    if _kept_out(view, member):
+        return False
+    return beside_the_line(view, member).kind in {Errant.NONE, Errant.HOUSEKEEPING}
+
+
+def _kept_out(view: View, member: MemberView) -> str:
+    if member.spec.intent is Intent.LEAVE:
+        return "is leaving"
+    for operation in view.operations:
+        about = operation.spec
+        if about.member == member.name and about.type in {OperationType.FENCE, OperationType.RESEED}:
+            return f"is kept out by the operation {operation.name}"
+    return ""
+
+
+def _preference(view: View, member: MemberView) -> tuple[bool, bool, int, str]:
+    """Rather one that leaves ack-givers elsewhere, is open for reads, and has little left to apply."""
+    seen = member.seen
+    applied = seen is not None and seen.executed.contains(line_of(view, seen))
+    return (
+        unfit_to_acknowledge(view, member.name) is None,
+        seen is not None and not seen.offline,
+        int(applied),
+        member.name,
+    )
+
+
+def _progress(view: View, member: MemberView) -> int:
+    return line_of(view, member.seen).count if member.seen else 0

@@ -1,0 +1,196 @@
+"""Diagnose: from a view to findings. Pure; says what is wrong, not what to do about it."""
+
+from collections.abc import Iterator
+
+from flyball.member.accounts import replica_account
+from flyball.records.operation import OperationType
+from flyball.records.shard import Intent, LagClass
+from flyball_topology.findings import Finding, Kind
+from flyball_topology.line import Errant, beside_the_line
+from flyball_topology.revocation import durability
+from flyball_topology.view import HOUSEKEEPING, MemberView, Reach, Snapshot, View
+
+CONFIRMED = 2
+"""Probes in a row that must fail before a primary that refuses connections is called dead."""
+REFUSED_FOR = 0.05
+SILENT_FOR = 2.0
+"""Seconds that it must last: where nothing listens, and where nothing answers."""
+HUNG_FOR = 5.0
+"""Seconds after which an unanswered heartbeat shows that a primary cannot write."""
+AWAY_AFTER = 30.0
+"""Seconds after which a member that does not answer is taken out of the ack set, while the primary lives."""
+
+
+def diagnose(view: View) -> tuple[Finding, ...]:
+    """Every finding, the gravest first."""
+    return (*_record(view), *_primary(view), *_replicas(view))
+
+
+def primary_is_dead(view: View) -> bool:
+    """Dead: it does not answer, twice and for a while, and no replica that answers still hears it (rule 14)."""
+    primary = view.primary
+    if primary is None or primary.reach in {Reach.OK, Reach.LOGIN, Reach.UNKNOWN}:
+        return False
+    least = REFUSED_FOR if primary.reach is Reach.REFUSED else SILENT_FOR
+    if primary.failures < CONFIRMED or view.now - primary.since < least:
+        return False
+    return not any(member.follows(primary.spec) and member.hears(view.now) for member in view.replicas)
+
+
+def primary_cannot_write(view: View) -> bool:
+    """Up, and provably unable to write: its heartbeat hangs or fails, and not for want of an acknowledgement."""
+    seen = view.primary.seen if view.primary else None
+    return seen is not None and seen.takes_writes and view.beat_hung >= HUNG_FOR and seen.waiting == 0
+
+
+def lag_class(member: MemberView) -> LagClass:
+    """The lag in classes, so that a status changes only when the state does."""
+    if member.lag is None or member.seen is None:
+        return LagClass.UNKNOWN
+    for limit, found in ((60.0, LagClass.OVER_1M), (10.0, LagClass.OVER_10S), (2.5, LagClass.OVER_1S)):
+        if member.lag > limit:
+            return found
+    return LagClass.OK
+
+
+def missing_on_primary(view: View, seen: Snapshot) -> frozenset[str]:
+    """The declared accounts, and the database, that a writable member lacks."""
+    spec = view.shard.spec
+    accounts = {user.name for user in spec.users} | {replica_account(name) for name in view.members}
+    lacking = accounts - (seen.accounts or {}).keys()
+    return frozenset(lacking | ({spec.database} - (seen.databases or frozenset())))
+
+
+def _record(view: View) -> Iterator[Finding]:
+    status = view.shard.status
+    for member in view.members.values():
+        seen = member.seen
+        if seen is None:
+            continue
+        if (seen.promise or 0) > status.issued:
+            detail = f"it promised term {seen.promise}, the record has issued {status.issued}"
+            yield Finding(Kind.RECORD_OLDER_THAN_MEMBERS, member.name, detail)
+        elif seen.journal_term > status.issued:
+            detail = f"its journal shows term {seen.journal_term}, the record has issued {status.issued}"
+            yield Finding(Kind.RECORD_OLDER_THAN_MEMBERS, member.name, detail)
+
+
+def _primary(view: View) -> Iterator[Finding]:
+    primary = view.primary
+    if primary is None or not view.reign.term:
+        return
+    seen = primary.seen
+    if seen is None:
+        kind = Kind.PRIMARY_DEAD if primary_is_dead(view) else Kind.PRIMARY_UNREACHABLE
+        yield Finding(kind, primary.name, primary.reach.value)
+        return
+    if seen.opened != view.reign.term or seen.uuid != view.reign.uuid:
+        yield Finding(Kind.PRIMARY_CLOSED, primary.name)
+        return
+    if not seen.takes_writes:
+        yield Finding(Kind.PRIMARY_FROZEN, primary.name)
+        return
+    if primary_cannot_write(view):
+        yield Finding(Kind.PRIMARY_CANNOT_WRITE, primary.name)
+    yield from _settings(view, primary, seen)
+    if primary.spec.intent is Intent.LEAVE:
+        yield Finding(Kind.LEAVING, primary.name)
+
+
+def _settings(view: View, primary: MemberView, seen: Snapshot) -> Iterator[Finding]:
+    spec, status = view.shard.spec, view.shard.status
+    in_force = status.durability or spec.durability
+    acks = in_force.acks if in_force.policy != "none" else 0
+    if acks and (not seen.semi_sync_source or seen.semi_sync_acks < acks):
+        yield Finding(Kind.SEMI_SYNC_SETTINGS, primary.name)
+    if status.durability is not None and status.durability != spec.durability:
+        detail = (
+            f"{status.durability.policy} {status.durability.acks}, not {spec.durability.policy} {spec.durability.acks}"
+        )
+        yield Finding(Kind.DURABILITY_CHANGED, primary.name, detail)
+    if seen.accounts is None:
+        return
+    if missing_on_primary(view, seen):
+        yield Finding(Kind.ACCOUNTS_MISSING, primary.name)
+    admitted = {name for name in view.members if seen.accounts.get(replica_account(name)) is False}
+    known = {name for name in view.members if replica_account(name) in seen.accounts}
+    if admitted != known & set(status.ackers if status.ackers_next is None else status.ackers_next):
+        yield Finding(Kind.ACK_SET_NOT_APPLIED, primary.name)
+
+
+def _replicas(view: View) -> Iterator[Finding]:
+    kept_out = {operation.spec.member for operation in view.operations if operation.spec.type is OperationType.FENCE}
+    for member in view.replicas:
+        if member.spec.intent is Intent.LEAVE:
+            yield Finding(Kind.LEAVING, member.name)
+        if member.seen is None:
+            yield from _unreachable(view, member)
+        elif member.name in kept_out:
+            yield Finding(Kind.FENCED, member.name)
+        elif member.spec.intent is Intent.SERVE:
+            yield from _replica(view, member, member.seen)
+
+
+def _unreachable(view: View, member: MemberView) -> Iterator[Finding]:
+    yield Finding(Kind.MEMBER_UNREACHABLE, member.name, member.reach.value)
+    away = member.failures >= CONFIRMED and view.now - member.since >= AWAY_AFTER
+    if away and member.name in view.shard.status.ackers:
+        yield Finding(Kind.MEMBER_AWAY, member.name)
+
+
+def _replica(view: View, member: MemberView, seen: Snapshot) -> Iterator[Finding]:
+    if not view.reign.term:
+        return
+    if not seen.super_read_only:
+        yield Finding(Kind.WRITABLE_REPLICA, member.name)
+        return
+    if seen.clone_state == "In Progress":
+        yield Finding(Kind.CLONING, member.name)
+        return
+    if seen.promise is None:
+        yield Finding(Kind.NO_PROMISE, member.name, "it was cloned" if not seen.executed.is_empty else "it is new")
+        return
+    beside = beside_the_line(view, member)
+    if beside.kind is Errant.TAIL:
+        yield Finding(Kind.UNACKNOWLEDGED_TAIL, member.name, str(beside.transactions))
+        return
+    if beside.kind is Errant.FOREIGN:
+        yield Finding(Kind.ERRANT_TRANSACTIONS, member.name, str(beside.transactions))
+        return
+    primary = view.primary.seen if view.primary else None
+    if primary is None or view.primary is None:
+        return
+    lacks = primary.purged.without_tag(HOUSEKEEPING).subtract(seen.received)
+    if not lacks.is_empty:
+        yield Finding(Kind.LACKS_PURGED, member.name)
+        return
+    if beside.kind is Errant.HOUSEKEEPING:
+        yield Finding(Kind.ERRANT_HOUSEKEEPING, member.name)
+        return
+    if member.name not in view.shard.status.ackers:
+        yield Finding(Kind.NOT_AN_ACKER, member.name)
+    yield from _channel(view, view.primary, member, seen)
+
+
+def _channel(view: View, primary: MemberView, member: MemberView, seen: Snapshot) -> Iterator[Finding]:
+    channel = seen.channel
+    if channel is None or not member.follows(primary.spec):
+        yield Finding(Kind.WRONG_SOURCE, member.name, channel.address if channel else "it follows nobody")
+        return
+    if channel.applier_errno:
+        yield Finding(Kind.REPLICATION_FAILED, member.name, f"{channel.applier_errno} {channel.applier_error[:200]}")
+    elif channel.receiver == "OFF" and channel.receiver_errno:
+        yield Finding(Kind.REPLICATION_FAILED, member.name, f"{channel.receiver_errno} {channel.receiver_error[:200]}")
+    elif channel.receiver == "OFF" or not channel.applier_on:
+        yield Finding(Kind.REPLICATION_STOPPED, member.name)
+    elif seen.semi_sync_replica != gives_acks(view, member):
+        yield Finding(Kind.NOT_ACKING, member.name)
+    elif seen.offline:
+        yield Finding(Kind.REPLICA_CLOSED, member.name)
+    if lag_class(member) not in {LagClass.OK, LagClass.UNKNOWN}:
+        yield Finding(Kind.LAG, member.name, lag_class(member).value)
+
+
+def gives_acks(view: View, member: MemberView, primary: str | None = None) -> bool:
+    """Whether the replica side of semi-sync belongs on: under cross-zone only outside the primary's zone (rule 15)."""
+    return member.name in durability(view).ack_givers(primary or view.reign.primary)

@@ -1,0 +1,86 @@
+"""Failover: whether, and how, an unplanned change of primary begins.
+
+It begins only where it can end: when fencing every member that answers would revoke the old reign. Otherwise nothing
+is touched, and the decision says which members are missing. It holds back when the shard has failed over twice in a
+row (anti-flap), and when so many primaries look dead at once that the observer is the likelier fault.
+"""
+
+from flyball.errors import Code
+from flyball.records import Failover
+from flyball.records.failover import Outcome
+from flyball.records.shard import Mode, Phase, Transition
+from flyball.stability import AntiFlap, fleet_suspects_observer
+from flyball_topology.changes import Deciding, failover_change, new_failover, refuse, status_with, take, wait
+from flyball_topology.findings import Finding, Kind
+from flyball_topology.revocation import describe_missing, unrevokable
+from flyball_topology.steps import Step
+from flyball_topology.view import Channel, View
+
+CAUSES = frozenset({Kind.PRIMARY_DEAD, Kind.PRIMARY_CLOSED, Kind.PRIMARY_CANNOT_WRITE})
+
+
+def start(view: View, cause: Finding, seen: tuple[str, ...]) -> Deciding:
+    """Begin by itself, because of ``cause``; or say why not."""
+    missing = unrevokable(view)
+    if missing:
+        awaited = tuple(f"{describe_missing(ways)}, to revoke {suspect.name}" for suspect, ways in missing)
+        refused = (f"failover: {Code.NOT_REVOKED.number} members that are not reached could still acknowledge writes",)
+        return wait(view, "a failover now could lose acknowledged writes", *awaited, seen=seen, refused=refused)
+    allowed = AntiFlap(view.emergencies).emergency_allowed(view.now)
+    if allowed > view.now:
+        refused = ("failover: this shard has failed over twice in a row already",)
+        return wait(
+            view, "anti-flap: the fault may be moving with the primary", "the rest to end", seen=seen, refused=refused
+        )
+    if _by_own_word(view, cause) and fleet_suspects_observer(view.fleet.dead, view.fleet.shards):
+        refused = (f"failover: {view.fleet.dead} of {view.fleet.shards} primaries look dead at once",)
+        return wait(
+            view, "when so many look dead at once, the observer is suspect", "the others", seen=seen, refused=refused
+        )
+    issued = view.shard.status.issued + 1
+    change = new_failover(view, issued, str(cause))
+    step = Step(
+        f"issue term {issued}",
+        status=status_with(view, issued=issued, transition=_transition(issued, change.name, str(cause))),
+        failover=change,
+        disruptive=True,
+    )
+    return take(view, step, str(cause), seen=seen)
+
+
+def answer(view: View, failover: Failover) -> Deciding:
+    """Begin because a person asks, dead primary or not; or refuse with the members that are missing."""
+    missing = unrevokable(view)
+    if missing and not failover.spec.accept_loss:
+        ways = "; ".join(f"to revoke {suspect.name}: {describe_missing(ways)}" for suspect, ways in missing)
+        message = f"members that are not reached could still acknowledge writes; needed {ways}"
+        return refuse(view, failover, Code.NOT_REVOKED, message)
+    issued = view.shard.status.issued + 1
+    transition = _transition(issued, failover.name, failover.spec.reason or "asked for").model_copy(
+        update={"accept_loss": failover.spec.accept_loss}
+    )
+    step = Step(
+        f"issue term {issued}",
+        status=status_with(view, issued=issued, transition=transition),
+        failover=failover_change(view, failover.name, Outcome.RUNNING, term=issued, from_primary=view.reign.primary),
+        disruptive=True,
+    )
+    return take(view, step, f"{failover.name} asks for a failover")
+
+
+def _transition(issued: int, failover: str, reason: str) -> Transition:
+    return Transition(mode=Mode.EMERGENCY, phase=Phase.ISSUED, term=issued, failover=failover, reason=reason)
+
+
+def _by_own_word(view: View, cause: Finding) -> bool:
+    """Whether no replica confirms the death: each that answers may be cut off just as the observer is."""
+    if cause.kind is not Kind.PRIMARY_DEAD or view.primary is None:
+        return False
+    address = view.primary.spec.address
+    return not any(
+        member.seen and member.seen.channel and _lost_source(member.seen.channel, address) for member in view.replicas
+    )
+
+
+def _lost_source(channel: Channel, address: str) -> bool:
+    return channel.address == address and channel.receiver != "ON"

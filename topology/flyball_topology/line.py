@@ -1,0 +1,78 @@
+"""The shard's line: which transactions are the shard's own, and who holds them (rules 12 and 13).
+
+Members are never compared by their whole GTID sets. What counts is the *line*: what the present reign began with
+(``reign.base``), plus what the members that may have taken writes since have written under their own uuids. Tagged
+housekeeping does not count. Everything else on a member is *errant*.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from flyball.gtid import NOTHING, GtidSet
+from flyball_topology.view import HOUSEKEEPING, MemberView, Snapshot, View
+
+
+def base(view: View) -> GtidSet:
+    """The line as it was when the present reign began."""
+    return GtidSet.parse(view.reign.base)
+
+
+def writers(view: View) -> frozenset[str]:
+    """The uuids that may have added to the line since."""
+    transition = view.shard.status.transition
+    suspects = transition.suspects if transition else ()
+    return frozenset({view.reign.uuid, *(suspect.uuid for suspect in suspects)} - {""})
+
+
+def line_of(view: View, snapshot: Snapshot) -> GtidSet:
+    """The part of the line that the server has received, applied or not."""
+    return on_line(view, snapshot.received)
+
+
+def on_line(view: View, transactions: GtidSet) -> GtidSet:
+    """The part of ``transactions`` that belongs to the line."""
+    plain = transactions.without_tag(HOUSEKEEPING)
+    return plain.intersect(base(view)).union(plain.only_uuids(writers(view)))
+
+
+class Errant(Enum):
+    """What a member holds beside the line."""
+
+    NONE = "nothing"
+    HOUSEKEEPING = "housekeeping rows alone: they are declared, and the member is attached"
+    TAIL = "a former primary's writes that no client heard ok for"
+    FOREIGN = "transactions written by other means"
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """The errant transactions of one member."""
+
+    kind: Errant
+    transactions: GtidSet = NOTHING
+
+
+def beside_the_line(view: View, member: MemberView) -> Beside:
+    """What ``member`` holds that the line does not.
+
+    A transaction of the reigning primary's own uuid is errant only when the primary lacks it although the
+    member had it a probe earlier: two probes never happen at the same moment.
+    """
+    snapshot = member.seen
+    if snapshot is None or not view.reign.term:
+        return Beside(Errant.NONE)
+    stray = snapshot.received.without_tag(HOUSEKEEPING).subtract(line_of(view, snapshot))
+    primary = view.primary.seen if view.primary else None
+    if primary is not None and member is not view.primary and member.earlier is not None:
+        own = member.earlier.received.only_uuids([primary.uuid]).without_tag(HOUSEKEEPING)
+        stray = stray.union(own.subtract(primary.executed))
+    if not stray.is_empty:
+        formerly_primary = snapshot.channel is None and snapshot.uuid in view.reign.past
+        if formerly_primary and stray.sids == {snapshot.uuid}:
+            return Beside(Errant.TAIL, stray)
+        return Beside(Errant.FOREIGN, stray)
+    if primary is not None and member is not view.primary and snapshot.channel is None:
+        rows = snapshot.executed.only_tag(HOUSEKEEPING).subtract(primary.executed)
+        if not rows.is_empty:
+            return Beside(Errant.HOUSEKEEPING, rows)
+    return Beside(Errant.NONE)

@@ -1,0 +1,252 @@
+"""Promotion: what every change of primary does once its term is issued. It only ever rolls forward.
+
+    Issued      fence the members under the new term, until nobody of an older reign can acknowledge a write;
+                choose, among the reached, one that holds the whole line
+    Promoting   the candidate applies what it received, the others follow it, it opens, its journal row commits;
+                then, and only then, it reigns (rule 7)
+
+A candidate that is lost leaves its term spent: it becomes one more suspect, and the next term is issued.
+"""
+
+from flyball.gtid import GtidSet
+from flyball.records.failover import Outcome
+from flyball.records.keyspace import DurabilityPolicy
+from flyball.records.operation import OperationType
+from flyball.records.shard import Mode, Phase, Reign, Suspect, Transition
+from flyball_topology import bootstrap
+from flyball_topology.candidates import Choice, Unfit, choose_after_revocation
+from flyball_topology.changes import Deciding, failover_change, status_with, take, transition_with, wait
+from flyball_topology.diagnose import CONFIRMED, gives_acks
+from flyball_topology.line import Errant, beside_the_line, line_of
+from flyball_topology.revocation import describe_missing, durability, fenced, suspects, unrevoked
+from flyball_topology.steps import Act, CatchUp, Declare, Fence, Follow, Promote, Step
+from flyball_topology.view import MemberView, Snapshot, View
+
+
+def revoke(view: View, transition: Transition) -> Deciding:
+    """Issued: fence until every suspect is revoked, then choose."""
+    term = transition.term
+    planned = _planned_candidate(view, transition)
+    if planned is not None:
+        return planned
+    to_fence = [member.name for member in view.members.values() if member.seen and not fenced(member, term)]
+    if to_fence and not view.failure:
+        step = Step(f"fence {', '.join(to_fence)}", acts=_fences(to_fence, term), disruptive=True, within=1.5)
+        return take(view, step, f"nobody of an older reign may acknowledge a write under term {term}")
+    open_suspects = unrevoked(view, term)
+    if open_suspects and not transition.accept_loss:
+        awaited = tuple(f"{describe_missing(missing)}, to revoke {suspect.name}" for suspect, missing in open_suspects)
+        if to_fence:
+            step = Step(f"fence {', '.join(to_fence)}", acts=_fences(to_fence, term), within=1.5)
+            return take(view, step, f"once more: {view.failure}", awaited=awaited)
+        return wait(view, "members that are not reached could still acknowledge writes", *awaited, again=0.2)
+    choice = choose_after_revocation(view, term)
+    if isinstance(choice, Unfit):
+        return wait(view, choice.reason, "a member that holds the rest, or a person", again=0.5)
+    if choice.fetch_from:
+        return _fetch(view, transition, choice)
+    return _appoint(view, transition, choice, accept_loss=bool(open_suspects))
+
+
+def promote(view: View, transition: Transition) -> Deciding:
+    """Promoting: catch up, follow, open, journal; then reign."""
+    candidate = view.members.get(transition.candidate)
+    if candidate is None or candidate.seen is None:
+        if candidate is None or candidate.failures >= CONFIRMED:
+            return _issue_again(view, transition, f"{transition.candidate} was lost before it reigned")
+        return wait(view, f"{candidate.name} does not answer", "its next probe", again=0.05)
+    seen = candidate.seen
+    if seen.journal_term >= transition.term and seen.opened == transition.term:
+        return reign(view, transition, candidate)
+    if seen.promise is not None and seen.promise > transition.term:
+        return wait(view, f"{candidate.name} has promised a newer term", "the record to show it", again=0.1)
+    if transition.mode is Mode.BOOTSTRAP:
+        step = bootstrap.establish(view, transition)
+        if step is not None:
+            return take(view, step, "the first primary makes what all members share")
+    if seen.journal_term >= transition.term:
+        return _issue_again(view, transition, f"{candidate.name} restarted before its reign was recorded")
+    return _open(view, transition, candidate, seen)
+
+
+def reign(view: View, transition: Transition, candidate: MemberView) -> Deciding:
+    """The journal row has committed with its real durability: the candidate reigns, and the change has ended."""
+    seen = candidate.seen
+    uuid = seen.uuid if seen else ""
+    past = tuple(sorted({*view.reign.past, *(suspect.uuid for suspect in suspects(view))} - {"", uuid}))
+    status = status_with(
+        view,
+        reign=Reign(term=transition.term, primary=candidate.name, uuid=uuid, base=transition.holds, past=past),
+        transition=None,
+    )
+    step = Step(
+        f"record the reign of {candidate.name}",
+        status=status,
+        failover=failover_change(
+            view,
+            transition.failover,
+            Outcome.SUCCEEDED,
+            term=transition.term,
+            to_primary=candidate.name,
+            at_risk=transition.at_risk,
+        ),
+    )
+    return take(view, step, f"its journal shows term {transition.term}")
+
+
+def _fences(names: list[str], term: int) -> tuple[Act, ...]:
+    return tuple(Fence(name, term) for name in names)
+
+
+def _planned_candidate(view: View, transition: Transition) -> Deciding | None:
+    """After a switchover's swap: fence the old primary, see that it wrote nothing more, open the candidate."""
+    candidate, primary = view.members.get(transition.candidate), view.primary
+    if transition.mode is not Mode.PLANNED or candidate is None or primary is None:
+        return None
+    if candidate.seen is not None and candidate.seen.opened == transition.term:
+        return promote(view, transition)
+    if view.failure or primary.seen is None or candidate.seen is None:
+        return None
+    if not fenced(primary, transition.term):
+        step = Step(f"fence {primary.name}", acts=(Fence(primary.name, transition.term),))
+        return take(view, step, "it may not be opened under its old term any more")
+    if not candidate.seen.executed.contains(line_of(view, primary.seen)):
+        return None
+    return promote(view, transition)
+
+
+def _open(view: View, transition: Transition, candidate: MemberView, seen: Snapshot) -> Deciding:
+    """Let the others follow, and open the candidate once it has applied everything and can be followed."""
+    in_force = view.shard.status.durability or view.shard.spec.durability
+    followers = [] if seen.offline else _followers(view, transition, candidate)
+    acts: list[Act] = [Follow(name, transition.term, candidate.name, acks) for name, acks in followers]
+    names = [f"let {', '.join(name for name, _ in followers)} follow {candidate.name}"] if followers else []
+    if seen.opened == transition.term and seen.takes_writes and seen.waiting:
+        awaited = f"{in_force.acks} acknowledgement(s) of its journal row"
+        if not acts:
+            return wait(view, f"{candidate.name} is open, and its first write is not acknowledged", awaited, again=0.1)
+        return take(view, Step(names[0], acts=tuple(acts)), "its first write waits", awaited=(awaited,))
+    holds = GtidSet.parse(transition.holds)
+    ready = seen.executed.contains(holds) and seen.executed.contains(seen.received)
+    if ready and not (seen.offline and _needs_followers(view, candidate)):
+        acks = 0 if in_force.policy is DurabilityPolicy.NONE else in_force.acks
+        ackers = view.shard.status.ackers
+        mode = transition.mode.value
+        acts.append(Promote(candidate.name, transition.term, transition.holds, acks, ackers, mode))
+        names.append(f"promote {candidate.name}")
+    else:
+        acts.append(CatchUp(candidate.name, transition.term, transition.holds))
+        names.append(f"wait for {candidate.name} to apply what it received")
+    step = Step("; ".join(names), acts=tuple(acts), disruptive=True)
+    return take(view, step, f"{candidate.name} takes over under term {transition.term}")
+
+
+def _needs_followers(view: View, candidate: MemberView) -> bool:
+    return not durability(view).acknowledged(candidate.name, frozenset())
+
+
+def _followers(view: View, transition: Transition, candidate: MemberView) -> list[tuple[str, bool]]:
+    """Who should follow the candidate before it opens.
+
+    After a switchover the old primary comes later, since its semi-sync takes up to a second to end; unless the
+    first acknowledgement can only be its own.
+    """
+    kept_out = {o.spec.member for o in view.operations if o.spec.type in {OperationType.FENCE, OperationType.RESEED}}
+    able = []
+    for member in view.members.values():
+        seen = member.seen
+        if member is candidate or seen is None or member.name in kept_out or not seen.super_read_only:
+            continue
+        if seen.promise is None and transition.mode is not Mode.BOOTSTRAP:
+            continue
+        if beside_the_line(view, member).kind is not Errant.NONE:
+            continue
+        able.append(member)
+    if transition.mode is Mode.PLANNED:
+        others = frozenset(member.name for member in able if member.name != view.reign.primary)
+        if durability(view).acknowledged(candidate.name, others):
+            able = [member for member in able if member.name in others]
+    return [
+        (member.name, gives_acks(view, member, candidate.name))
+        for member in able
+        if not _follows_well(member, candidate, transition.term)
+    ]
+
+
+def _follows_well(member: MemberView, candidate: MemberView, term: int) -> bool:
+    seen = member.seen
+    return (
+        seen is not None
+        and member.follows(candidate.spec)
+        and seen.channel is not None
+        and seen.channel.receiver != "OFF"
+        and (seen.promise or 0) <= term
+    )
+
+
+def _fetch(view: View, transition: Transition, choice: Choice) -> Deciding:
+    """Only an errant member holds part of the line: declare its errant GTIDs, and fetch the rest from it."""
+    candidate = view.members[choice.candidate]
+    seen = candidate.seen
+    missing = choice.declare.subtract(seen.executed) if seen else choice.declare
+    if not missing.is_empty:
+        step = Step(
+            f"declare the errant transactions of {choice.fetch_from} on {candidate.name}",
+            acts=(Declare(candidate.name, transition.term, tuple(singles(missing))),),
+        )
+    else:
+        step = Step(
+            f"fetch the rest of the line from {choice.fetch_from}",
+            acts=(Follow(candidate.name, transition.term, choice.fetch_from, acks=False),),
+        )
+    return take(view, step, f"only {choice.fetch_from} holds the whole line, and it is errant")
+
+
+def _appoint(view: View, transition: Transition, choice: Choice, *, accept_loss: bool) -> Deciding:
+    candidate = view.members[choice.candidate]
+    uuid = candidate.seen.uuid if candidate.seen else ""
+    suspect = Suspect(name=candidate.name, uuid=uuid, term=transition.term)
+    changed = transition_with(
+        transition,
+        phase=Phase.PROMOTING,
+        candidate=candidate.name,
+        holds=str(choice.holds),
+        suspects=(*(s for s in transition.suspects if s.name != candidate.name), suspect),
+        at_risk=str(_at_risk(view, choice)) if accept_loss else "",
+    )
+    held = view.shard.status.held
+    if accept_loss:
+        held = tuple(sorted({*held, *(name for name, member in view.members.items() if member.seen is None)}))
+    step = Step(f"appoint {candidate.name}", status=status_with(view, transition=changed, held=held))
+    return take(view, step, f"{candidate.name} holds everything that any reached member received")
+
+
+def _at_risk(view: View, choice: Choice) -> GtidSet:
+    """What members that are not reached were last seen to hold beyond the chosen line."""
+    known = [member.snapshot for member in view.members.values() if member.seen is None and member.snapshot]
+    return GtidSet().union(*(line_of(view, snapshot) for snapshot in known)).subtract(choice.holds)
+
+
+def _issue_again(view: View, transition: Transition, why: str) -> Deciding:
+    issued = view.shard.status.issued + 1
+    changed = transition_with(
+        transition, mode=Mode.EMERGENCY, phase=Phase.ISSUED, term=issued, candidate="", holds="", reason=why
+    )
+    if transition.mode is Mode.BOOTSTRAP:
+        changed = transition_with(changed, mode=Mode.BOOTSTRAP)
+    step = Step(f"issue term {issued}", status=status_with(view, issued=issued, transition=changed))
+    return take(view, step, why)
+
+
+def singles(transactions: GtidSet) -> list[str]:
+    """Each GTID of a small set by itself, as ``gtid_next`` takes it."""
+    found = []
+    for uuid in sorted(transactions.sids):
+        own = transactions.only_uuids([uuid])
+        for tag in sorted(own.tags):
+            numbers = own.only_tag(tag)
+            prefix = f"{uuid}:{tag}:" if tag else f"{uuid}:"
+            for span in str(numbers).removeprefix(prefix).split(":"):
+                first, _, last = span.partition("-")
+                found += [f"{prefix}{number}" for number in range(int(first), int(last or first) + 1)]
+    return found

@@ -1,0 +1,150 @@
+"""Remedies: what is done about each finding, as a table. One bad member never holds the shard hostage.
+
+A remedy is a pure function from the view and the finding to a decision, or to nothing where nothing may be done yet.
+Findings about the primary's life are not here: ``failover.py`` answers those.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from flyball.records.failover import FailoverSpec, FailoverStatus
+from flyball.records.keyspace import ErrantPolicy
+from flyball_topology import ackset, reseed
+from flyball_topology.bootstrap import provision
+from flyball_topology.changes import Deciding, take
+from flyball_topology.diagnose import gives_acks
+from flyball_topology.findings import Finding, Kind
+from flyball_topology.line import beside_the_line
+from flyball_topology.promotion import singles
+from flyball_topology.steps import (
+    Act,
+    Declare,
+    EnsureSemiSync,
+    FailoverChange,
+    Fence,
+    Follow,
+    Isolate,
+    Step,
+    Thaw,
+)
+from flyball_topology.view import View
+
+Plan = Callable[[View, Finding], Deciding | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """``plan`` decides; ``tries`` bounds how often, before a person is asked (``None``: without end, with backoff)."""
+
+    plan: Plan
+    tries: int | None = None
+    ask: str = ""
+
+
+def _act(view: View, finding: Finding, name: str, *acts: Act) -> Deciding:
+    return take(view, Step(name, acts=acts), str(finding))
+
+
+def _follow(view: View, finding: Finding) -> Deciding:
+    member = view.members[finding.member]
+    act = Follow(member.name, view.reign.term, view.reign.primary, gives_acks(view, member))
+    return _act(view, finding, f"let {member.name} follow {view.reign.primary}", act)
+
+
+def _fence(view: View, finding: Finding) -> Deciding:
+    return _act(view, finding, f"fence {finding.member}", Fence(finding.member, view.reign.term))
+
+
+def _thaw(view: View, finding: Finding) -> Deciding:
+    return _act(view, finding, f"open {finding.member} again", Thaw(finding.member, view.reign.term))
+
+
+def _semi_sync(view: View, finding: Finding) -> Deciding:
+    in_force = view.shard.status.durability or view.shard.spec.durability
+    act = EnsureSemiSync(finding.member, view.reign.term, in_force.acks)
+    return _act(view, finding, f"set semi-sync on {finding.member}", act)
+
+
+def _provision(view: View, finding: Finding) -> Deciding:
+    return take(view, provision(view, finding.member), str(finding))
+
+
+def _apply_ackers(view: View, finding: Finding) -> Deciding:
+    return take(view, ackset.apply(view, view.shard.status.ackers), str(finding))
+
+
+def _join(view: View, finding: Finding) -> Deciding | None:
+    if view.shard.status.ackers_next is not None:
+        return None
+    return ackset.join(view, finding.member, str(finding))
+
+
+def _leave(view: View, finding: Finding) -> Deciding | None:
+    status = view.shard.status
+    if finding.member not in status.ackers or status.ackers_next is not None:
+        return None
+    if not ackset.can_leave(view, finding.member):
+        return None
+    return ackset.leave(view, finding.member, str(finding))
+
+
+def _declare(view: View, finding: Finding) -> Deciding | None:
+    missing = beside_the_line(view, view.members[finding.member]).transactions
+    act = Declare(view.reign.primary, view.reign.term, tuple(singles(missing)))
+    return _act(view, finding, f"declare the housekeeping of {finding.member}", act)
+
+
+def _errant(view: View, finding: Finding) -> Deciding | None:
+    seen = view.members[finding.member].seen
+    running = seen is not None and seen.channel is not None and seen.channel.receiver != "OFF"
+    if seen is not None and (running or not seen.offline):
+        act = Isolate(finding.member, view.reign.term)
+        return _act(view, finding, f"isolate {finding.member}", act)
+    if view.shard.spec.repair.errant is ErrantPolicy.RESEED:
+        return reseed.ask(view, finding)
+    return None
+
+
+def _keep_out(view: View, finding: Finding) -> Deciding | None:
+    seen = view.members[finding.member].seen
+    if seen is None or (seen.offline and (seen.channel is None or seen.channel.receiver == "OFF")):
+        return None
+    return _act(view, finding, f"isolate {finding.member}", Isolate(finding.member, view.reign.term))
+
+
+def _let_go(view: View, finding: Finding) -> Deciding | None:
+    if finding.member != view.reign.primary:
+        return _leave(view, finding)
+    return ask_switchover(view, f"{finding.member} is asked to leave")
+
+
+def ask_switchover(view: View, reason: str) -> Deciding:
+    """Ask for a planned change of primary, as a record like a person's."""
+    spec = FailoverSpec(keyspace=view.shard.spec.keyspace, shard=view.shard.name, mode="planned", reason=reason)
+    change = FailoverChange(f"{view.shard.name[:50]}-move-{view.shard.status.issued + 1}", FailoverStatus(), spec)
+    return take(view, Step("ask for a switchover", failover=change), reason)
+
+
+REMEDIES: dict[Kind, Remedy] = {
+    Kind.PRIMARY_FROZEN: Remedy(_thaw),
+    Kind.SEMI_SYNC_SETTINGS: Remedy(_semi_sync),
+    Kind.ACCOUNTS_MISSING: Remedy(_provision),
+    Kind.ACK_SET_NOT_APPLIED: Remedy(_apply_ackers),
+    Kind.DURABILITY_CHANGED: Remedy(lambda view, _: ackset.follow_durability(view)),
+    Kind.WRITABLE_REPLICA: Remedy(_fence),
+    Kind.NO_PROMISE: Remedy(_fence),
+    Kind.MEMBER_AWAY: Remedy(_leave),
+    Kind.NOT_AN_ACKER: Remedy(_join),
+    Kind.WRONG_SOURCE: Remedy(_follow),
+    Kind.REPLICATION_STOPPED: Remedy(_follow),
+    Kind.REPLICATION_FAILED: Remedy(_follow, tries=6, ask="flyball reseed"),
+    Kind.NOT_ACKING: Remedy(_follow),
+    Kind.REPLICA_CLOSED: Remedy(_follow),
+    Kind.ERRANT_HOUSEKEEPING: Remedy(_declare),
+    Kind.UNACKNOWLEDGED_TAIL: Remedy(reseed.ask),
+    Kind.LACKS_PURGED: Remedy(reseed.ask),
+    Kind.ERRANT_TRANSACTIONS: Remedy(_errant, ask="flyball reseed"),
+    Kind.LEAVING: Remedy(_let_go),
+    Kind.FENCED: Remedy(_keep_out),
+}
+"""What is done about each finding; findings without a remedy are waited out, or a person's."""

@@ -1,0 +1,136 @@
+"""Reseed: a member made anew from another one, by CLONE.
+
+    Leaving   the member leaves the ack set first (rule 11), so that its loss cannot lose a write; where the rest
+              could acknowledge nothing without it, rule 6 guards instead: a member without a promise of its own
+              counts as unreached, so nobody is promoted around it
+    Cloning   the donor's data takes the place of its own; the engine starts it again afterwards
+    Joining   it comes back with the donor's fence row, which promises nothing; it is fenced, counted, attached
+
+What is given up is written down first: the GTIDs that only this member held.
+"""
+
+from flyball.errors import Code
+from flyball.records import Operation
+from flyball.records.failover import Outcome
+from flyball.records.operation import OperationSpec, OperationStatus, OperationType, ReseedPhase
+from flyball_topology import ackset
+from flyball_topology.changes import Deciding, take, wait
+from flyball_topology.findings import Finding
+from flyball_topology.line import Errant, beside_the_line
+from flyball_topology.steps import Clone, Fence, OperationChange, Step
+from flyball_topology.view import MemberView, View
+
+CLONES_AT_ONCE = 2
+"""In the whole fleet: a clone takes what the network and the disks have."""
+
+
+def ask(view: View, finding: Finding) -> Deciding | None:
+    """Ask for a reseed of the member, as a record like a person's; ``None`` when one is on its way."""
+    if any(o.spec.type is OperationType.RESEED and o.spec.member == finding.member for o in view.operations):
+        return None
+    if finding.member in view.shard.status.held:
+        return None
+    spec = OperationSpec(
+        type=OperationType.RESEED,
+        keyspace=view.shard.spec.keyspace,
+        shard=view.shard.name,
+        member=finding.member,
+        reason=finding.kind.value,
+    )
+    change = OperationChange(f"reseed-{finding.member}"[:57], OperationStatus(), spec)
+    return take(view, Step(f"ask for a reseed of {finding.member}", operation=change), str(finding))
+
+
+def go_on(view: View, operation: Operation, findings: tuple[Finding, ...]) -> Deciding | None:
+    """The next step of the reseed; ``None`` when other work may go on meanwhile."""
+    name = operation.spec.member or ""
+    member = view.members.get(name)
+    if member is None:
+        return _end(view, operation, Outcome.REFUSED, Code.NO_SUCH_OBJECT, f"shard {view.shard.name} has no {name}")
+    if name == view.reign.primary:
+        return _end(view, operation, Outcome.REFUSED, Code.CANDIDATE_UNFIT, f"{name} is the primary: switch over first")
+    if name in view.shard.status.held and operation.status.outcome is Outcome.PENDING:
+        message = f"{name} may hold writes that were given up; release it first"
+        return _end(view, operation, Outcome.REFUSED, Code.NOT_EMPTY, message)
+    match operation.status.phase:
+        case None:
+            return _begin(view, operation, member)
+        case ReseedPhase.LEAVING:
+            return _leave(view, operation, member)
+        case ReseedPhase.CLONING:
+            return _clone(view, operation, member)
+        case ReseedPhase.JOINING:
+            if any(finding.member == name for finding in findings):
+                return None
+            return _end(view, operation, Outcome.SUCCEEDED, None, f"{name} replicates again")
+
+
+def donor(view: View, member: MemberView) -> MemberView | None:
+    """A healthy replica rather than the primary; never the member itself."""
+    able = [
+        other
+        for other in view.members.values()
+        if other is not member
+        and other.seen is not None
+        and other.seen.promise is not None
+        and not other.seen.offline
+        and beside_the_line(view, other).kind in {Errant.NONE, Errant.HOUSEKEEPING}
+        and (other is view.primary or (view.primary is not None and other.follows(view.primary.spec)))
+    ]
+    return min(able, key=lambda other: (other is view.primary, other.name), default=None)
+
+
+def _begin(view: View, operation: Operation, member: MemberView) -> Deciding | None:
+    if member.seen is None:
+        return None
+    others = [o for o in view.operations if o is not operation and o.status.phase is not None]
+    if others or donor(view, member) is None or view.fleet.cloning >= CLONES_AT_ONCE:
+        return None
+    gives_up = beside_the_line(view, member).transactions
+    status = operation.status.model_copy(
+        update={"outcome": Outcome.RUNNING, "phase": ReseedPhase.LEAVING, "evidence": str(gives_up)}
+    )
+    step = Step(f"begin the reseed of {member.name}", operation=OperationChange(operation.name, status))
+    return take(view, step, operation.spec.reason or "asked for")
+
+
+def _leave(view: View, operation: Operation, member: MemberView) -> Deciding | None:
+    if member.name in view.shard.status.ackers and ackset.can_leave(view, member.name):
+        if view.shard.status.ackers_next is None:
+            return ackset.leave(view, member.name, "a member that is made anew may not count")
+        return None
+    return _move(view, operation, ReseedPhase.CLONING, f"{member.name} does not count any more")
+
+
+def _clone(view: View, operation: Operation, member: MemberView) -> Deciding | None:
+    seen = member.seen
+    if seen is None:
+        return wait(view, f"{member.name} is being cloned, or starts again", f"{member.name} to answer", again=0.2)
+    if seen.promise is None and seen.clone_state == "Completed":
+        return _move(view, operation, ReseedPhase.JOINING, f"{member.name} was cloned")
+    if seen.clone_state == "In Progress":
+        return None
+    if seen.promise is None:
+        step = Step(f"fence {member.name}", acts=(Fence(member.name, view.reign.term),))
+        return take(view, step, "it has promised nothing yet")
+    source = donor(view, member)
+    if source is None:
+        return None
+    step = Step(
+        f"clone {member.name} from {source.name}",
+        acts=(Clone(member.name, view.reign.term, source.name),),
+        disruptive=True,
+    )
+    return take(view, step, operation.spec.reason or "asked for", awaited=(f"{member.name} to come back",))
+
+
+def _move(view: View, operation: Operation, phase: ReseedPhase, why: str) -> Deciding:
+    status = operation.status.model_copy(update={"phase": phase})
+    return take(view, Step(f"go on to {phase.value}", operation=OperationChange(operation.name, status)), why)
+
+
+def _end(view: View, operation: Operation, outcome: Outcome, code: Code | None, message: str) -> Deciding:
+    status = operation.status.model_copy(
+        update={"outcome": outcome, "code": code.number if code else "", "message": message}
+    )
+    return take(view, Step(f"end {operation.name}", operation=OperationChange(operation.name, status)), message)

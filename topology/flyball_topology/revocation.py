@@ -1,0 +1,82 @@
+"""Revocation: nobody of an older reign can acknowledge a write any more.
+
+Before a member is promoted under a new term, every *suspect* must be revoked: the recorded primary, and each
+candidate that a newer term was issued to. A suspect is revoked when it is itself fenced and closed, or when too few
+of its ack-givers remain unreached (``flyball.durability``). A member counts as reached once it has promised the new
+term under its own uuid and receives nothing (rules 4 to 7).
+"""
+
+from flyball.durability import Both, CrossZone, Durability, NoDurability, SemiSync
+from flyball.records.keyspace import DurabilityPolicy, DurabilitySpec
+from flyball.records.shard import Suspect
+from flyball_topology.view import MemberView, View
+
+
+def policy(view: View, spec: DurabilitySpec, ackers: tuple[str, ...]) -> Durability:
+    """The predicate over one ack set."""
+    if spec.policy is DurabilityPolicy.NONE:
+        return NoDurability()
+    if spec.policy is DurabilityPolicy.SEMI_SYNC:
+        return SemiSync(acks=spec.acks, ackers=frozenset(ackers))
+    zones = {name: view.members[name].spec.zone if name in view.members else "" for name in ackers}
+    return CrossZone.across(zones, acks=spec.acks, ackers=frozenset(ackers))
+
+
+def durability(view: View) -> Durability:
+    """The predicate in force: during a change of the ack set both sets count (rule 11)."""
+    status = view.shard.status
+    spec = status.durability or view.shard.spec.durability
+    now = policy(view, spec, status.ackers)
+    return now if status.ackers_next is None else Both(now, policy(view, spec, status.ackers_next))
+
+
+def suspects(view: View) -> tuple[Suspect, ...]:
+    """Whoever may be acknowledging writes: the reigning primary first."""
+    reign, transition = view.reign, view.shard.status.transition
+    first = (Suspect(name=reign.primary, uuid=reign.uuid, term=reign.term),) if reign.primary else ()
+    return first + (transition.suspects if transition else ())
+
+
+def fenced(member: MemberView, term: int) -> bool:
+    """Whether the member has promised ``term``, takes no writes and receives nothing."""
+    seen = member.seen
+    return (
+        seen is not None
+        and seen.promise is not None
+        and seen.promise >= term
+        and seen.opened == 0
+        and seen.super_read_only
+        and (seen.channel is None or seen.channel.receiver == "OFF")
+    )
+
+
+def unrevoked(view: View, term: int) -> tuple[tuple[Suspect, frozenset[frozenset[str]]], ...]:
+    """Each suspect that is not revoked under ``term``, with the sets of members that would do it."""
+    reached = frozenset(name for name, member in view.members.items() if fenced(member, term))
+    return _open_suspects(view, reached)
+
+
+def unrevokable(view: View) -> tuple[tuple[Suspect, frozenset[frozenset[str]]], ...]:
+    """The same if every member that answers now were fenced: what to know before anything is touched."""
+    reached = frozenset(
+        name for name, member in view.members.items() if member.seen is not None and member.seen.promise is not None
+    )
+    return _open_suspects(view, reached)
+
+
+def _open_suspects(view: View, reached: frozenset[str]) -> tuple[tuple[Suspect, frozenset[frozenset[str]]], ...]:
+    predicate = durability(view)
+    if isinstance(predicate, NoDurability):
+        return ()
+    found = []
+    for suspect in suspects(view):
+        missing = predicate.missing_for_revocation(suspect.name, suspect.name in reached, reached)
+        if missing:
+            found.append((suspect, missing))
+    return tuple(found)
+
+
+def describe_missing(missing: frozenset[frozenset[str]]) -> str:
+    """``a, or b and c``: the ways to get there."""
+    ways = sorted((sorted(way) for way in missing), key=lambda way: (len(way), way))
+    return ", or ".join(" and ".join(way) for way in ways)

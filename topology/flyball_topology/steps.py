@@ -1,0 +1,151 @@
+"""Steps: what a decision can choose, as data.
+
+An *act* changes one member and carries its term; the member refuses one that is too old. A *write* changes records,
+by compare-and-swap on what the decision was based on. No step holds a password: the adapters fill those in.
+"""
+
+from dataclasses import dataclass, field
+
+from flyball.records.failover import FailoverSpec, FailoverStatus
+from flyball.records.operation import OperationSpec, OperationStatus
+from flyball.records.shard import ShardStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One act on one member under one term. The subclasses are the procedures of ``flyball/member/sql``."""
+
+    member: str
+    term: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fence(Act):
+    """Promise the term; take no writes, answer nobody, receive nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Freeze(Act):
+    """Stop writes the planned way, waiting at most ``wait`` seconds for commits in flight."""
+
+    wait: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Thaw(Act):
+    """Undo a freeze."""
+
+
+@dataclass(frozen=True, slots=True)
+class Follow(Act):
+    """Replicate from ``source``; give acknowledgements if ``acks``."""
+
+    source: str
+    acks: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class CatchUp(Act):
+    """Apply what was received; wait at most ``wait`` seconds for ``holds``."""
+
+    holds: str
+    wait: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Promote(Act):
+    """Take writes, holding ``holds``, with ``acks`` acknowledgements from ``ackers``; then write the journal row."""
+
+    holds: str
+    acks: int
+    ackers: tuple[str, ...]
+    mode: str
+
+
+@dataclass(frozen=True, slots=True)
+class Isolate(Act):
+    """Keep the member out: no replication, no clients."""
+
+
+@dataclass(frozen=True, slots=True)
+class Declare(Act):
+    """Commit empty transactions in the place of ``gtids``, single GTIDs."""
+
+    gtids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Establish(Act):
+    """Give an empty member the shard's schema, database, users and the replication ``accounts`` of members."""
+
+    database: str
+    users: tuple[tuple[str, bool], ...]
+    members: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Provision(Act):
+    """The same on the reigning primary, for what is missing."""
+
+    database: str
+    users: tuple[tuple[str, bool], ...]
+    members: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Admit(Act):
+    """Let exactly ``ackers`` replicate from the reigning primary."""
+
+    ackers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EnsureSemiSync(Act):
+    """Semi-sync on the reigning primary as the durability asks; the count never falls."""
+
+    acks: int
+
+
+@dataclass(frozen=True, slots=True)
+class Clone(Act):
+    """Make the member anew from ``donor``. Takes as long as the data; goes on in the background."""
+
+    donor: str
+
+
+@dataclass(frozen=True, slots=True)
+class FailoverChange:
+    """A new status for a Failover record; ``spec`` when the record is to be created with it."""
+
+    name: str
+    status: FailoverStatus
+    spec: FailoverSpec | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OperationChange:
+    """A new status for an Operation record; ``spec`` when the record is to be created with it."""
+
+    name: str
+    status: OperationStatus
+    spec: OperationSpec | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one pass does: acts on members at the same time, or one change of records.
+
+    ``name`` is what people read. ``disruptive`` steps count against the budgets.
+    """
+
+    name: str
+    acts: tuple[Act, ...] = ()
+    status: ShardStatus | None = None
+    failover: FailoverChange | None = None
+    operation: OperationChange | None = None
+    disruptive: bool = False
+    within: float = field(default=5.0, kw_only=True)
+    """Seconds after which the acts count as failed."""
+
+    def __str__(self) -> str:
+        return self.name
