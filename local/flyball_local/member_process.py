@@ -1,0 +1,105 @@
+"""One member of the local engine, from its identity to its mysqld: files, options, the process.
+
+The options are ``flyball.member``'s, on top of what suits many members on one machine: small buffers and a small
+redo log. What the keyspace's ``config`` says wins over the latter.
+"""
+
+import asyncio
+from collections.abc import Mapping
+
+from flyball.errors import Code, EngineError
+from flyball.member import init_file
+from flyball.member.accounts import credentials_name
+from flyball.member.options import Place, check_config, member_options
+from flyball.secrets import Secret, Secrets, write_private
+from flyball_local import mysqld, ports
+from flyball_local.credentials import ensure_certificate
+from flyball_local.home import Home
+from flyball_local.identity import Identity
+from flyball_local.mysql_programs import MySQL
+
+LOCAL_DEFAULTS = {
+    "innodb-buffer-pool-size": "32M",
+    "innodb-redo-log-capacity": "32M",
+    "innodb-log-buffer-size": "4M",
+    "key-buffer-size": "1M",
+    "max-connections": "200",
+    "table-open-cache": "400",
+    "table-definition-cache": "400",
+}
+"""Small ones: many members share a machine. A keyspace's ``config`` may say otherwise."""
+
+
+def local_config(config: Mapping[str, str | int]) -> dict[str, str | int]:
+    """The keyspace's ``config`` on top of the local defaults.
+
+    :raises InputError: INVALID_RECORD when it names an option that is flyball's own.
+    """
+    return {**LOCAL_DEFAULTS, **check_config(config)}
+
+
+def place_of(home: Home, identity: Identity) -> Place:
+    """Where the member lives."""
+    directory, certificate = home.member(identity.member), home.certificate(identity.member)
+    return Place(
+        server_id=identity.server_id,
+        host=ports.HOST,
+        port=identity.port,
+        data=mysqld.data_directory(directory),
+        socket=home.socket(identity.member),
+        pid_file=mysqld.pid_file(directory),
+        error_log=mysqld.error_log(directory),
+        init_file=mysqld.init_file(directory),
+        ca=certificate / "ca.pem",
+        certificate=certificate / "cert.pem",
+        key=certificate / "key.pem",
+    )
+
+
+async def start_member(
+    home: Home, mysql: MySQL, secrets: Secrets, identity: Identity, config: Mapping[str, str | int]
+) -> None:
+    """Start the member's mysqld, closed; waits for nothing.
+
+    :raises EngineError: PORT_IN_USE, or PROCESS_FAILED when it cannot be started at all.
+    :raises InputError: INVALID_RECORD when ``config`` names an option that is flyball's own.
+    """
+    options = member_options(place_of(home, identity), local_config(config))
+    credentials = await secrets.get(credentials_name(identity.keyspace)) or Secret({})
+    passwords = init_file.Passwords(credentials["topology"], credentials["clone"], credentials["engine"])
+    home.prepare_member(identity.member)
+    await ensure_certificate(home, secrets, identity.keyspace, identity.member)
+    await asyncio.to_thread(_start, home, mysql, identity, options, init_file.render(passwords))
+
+
+def _start(home: Home, mysql: MySQL, identity: Identity, options: tuple[str, ...], init: str) -> None:
+    directory = home.member(identity.member)
+    last = mysqld.read_state(directory)
+    if last is not None and mysqld.is_running(last):
+        return
+    ports.check_free(identity.port, f"member {identity.member}")
+    write_private(mysqld.init_file(directory), init)
+    mysqld.start(directory, mysql, options)
+
+
+async def accepts_connections(home: Home, member: str, limit: float) -> bool:
+    """Whether the member's mysqld greets who comes: it does so once its init file has run."""
+    try:
+        async with asyncio.timeout(limit):
+            reader, writer = await asyncio.open_unix_connection(home.socket(member))
+            try:
+                return len(await reader.read(5)) == 5
+            finally:
+                writer.close()
+    except (OSError, TimeoutError):
+        return False
+
+
+def why_ended(home: Home, member: str) -> EngineError:
+    """The error that tells what the member's mysqld said before it ended."""
+    said = mysqld.last_errors(home.member(member), 2) or "it printed nothing"
+    return EngineError(
+        Code.PROCESS_FAILED,
+        f"the mysqld of {member} ended by itself; its log ends with: {said}",
+        f"see {mysqld.error_log(home.member(member))}.",
+    )

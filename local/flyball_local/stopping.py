@@ -1,0 +1,124 @@
+"""Stopping a member without lying to a client (rule 1).
+
+A mysqld that gets SIGTERM answers OK to a commit that still waits for its acknowledgement: a write that may be
+lost is reported as safe. So there is an order, and a way out that is always safe, since a killed server answers
+nothing at all:
+
+    1. offline_mode=ON      cuts the clients off; what waits is answered by nobody, and no client comes in
+    2. look                 until no client's session is left and nothing waits for an acknowledgement
+    3. SIGTERM              a clean shutdown
+    4. SIGKILL              where the member does not answer, a session stays, or it does not end within its limit
+
+The member is reached over its socket, as ``flyball_engine``.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+import pymysql
+
+from flyball.errors import Code, EngineError
+from flyball.member.accounts import ENGINE
+from flyball_local import mysqld
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Seconds that each part of stopping may take."""
+
+    answer: float = 3.0
+    """Until the member lets us in, and for each of its answers."""
+    sessions: float = 5.0
+    """Until no session of a client is left."""
+    shutdown: float = 30.0
+    """Until the process has ended after SIGTERM."""
+    kill: float = 20.0
+    """Until the process has ended after SIGKILL."""
+
+
+class Stopped(Enum):
+    """How a member came to its end."""
+
+    WAS_DOWN = "it was down"
+    CLEANLY = "it shut down"
+    KILLED = "it was killed"
+
+
+_STRAGGLERS = """
+SELECT COUNT(*) FROM performance_schema.threads
+WHERE type = 'FOREGROUND' AND processlist_id IS NOT NULL AND processlist_id <> CONNECTION_ID() AND (
+  processlist_state LIKE 'Waiting for semi-sync ACK%%'
+  OR (processlist_user IS NOT NULL AND processlist_user NOT LIKE 'flyball\\_%%'
+      AND processlist_user NOT IN ('event_scheduler', 'system user', 'unauthenticated user')))
+"""
+"""Sessions that a SIGTERM could tell something untrue: clients', and whatever waits for an acknowledgement."""
+
+
+async def stop_member(directory: Path, socket: Path, password: str | None, limits: Limits | None = None) -> Stopped:
+    """Stop the member's mysqld; returns when the process has ended.
+
+    :param password: of the account ``flyball_engine``; None when it is not known: then the member is killed.
+    :raises EngineError: PROCESS_FAILED when even SIGKILL does not end it in time.
+    """
+    limits = limits or Limits()
+    state = mysqld.read_state(directory)
+    if state is None or not mysqld.is_running(state):
+        return Stopped.WAS_DOWN
+    if password is not None and await _is_quiet(socket, password, limits):
+        mysqld.terminate(state)
+        if await mysqld.wait_until_ended(state, limits.shutdown):
+            return Stopped.CLEANLY
+    await kill_member(directory, limits)
+    return Stopped.KILLED
+
+
+async def kill_member(directory: Path, limits: Limits | None = None) -> bool:
+    """Kill the member's mysqld, as a crash does; returns whether there was one, when it has ended.
+
+    :raises EngineError: PROCESS_FAILED when it does not end in time.
+    """
+    limits = limits or Limits()
+    state = mysqld.read_state(directory)
+    if state is None or not mysqld.kill(state):
+        return False
+    if not await mysqld.wait_until_ended(state, limits.kill):
+        raise EngineError(
+            Code.PROCESS_FAILED,
+            f"process {state.pid}, the mysqld of {directory}, did not end within {limits.kill:g} s of SIGKILL",
+            "see what holds it: `cat /proc/PID/stack`, the disk most often.",
+        )
+    return True
+
+
+async def _is_quiet(socket: Path, password: str, limits: Limits) -> bool:
+    """Cut the clients off; whether none is left within the limit."""
+    give_up = limits.answer * 3 + limits.sessions
+    try:
+        async with asyncio.timeout(give_up):
+            return await asyncio.to_thread(_cut_clients_off, socket, password, limits)
+    except (pymysql.Error, OSError, TimeoutError):
+        return False
+
+
+def _cut_clients_off(socket: Path, password: str, limits: Limits) -> bool:
+    answer = max(1, round(limits.answer))
+    connection = pymysql.connect(
+        unix_socket=str(socket),
+        user=ENGINE,
+        password=password,
+        connect_timeout=answer,
+        read_timeout=answer,
+        write_timeout=answer,
+        autocommit=True,
+    )
+    with connection, connection.cursor() as cursor:
+        cursor.execute("SET GLOBAL offline_mode = ON")
+        for _ in range(max(1, round(limits.sessions / 0.05))):
+            cursor.execute(_STRAGGLERS)
+            row = cursor.fetchone()
+            if row is not None and row[0] == 0:
+                return True
+            cursor.execute("DO SLEEP(0.05)")
+    return False

@@ -1,0 +1,90 @@
+"""What the engine sees of one keyspace: the only input of its plan."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+from flyball.errors import Code
+from flyball.expand import DesiredShard
+from flyball.records import Failover, Keyspace, Shard
+from flyball_local.identity import Identity
+
+
+class Process(Enum):
+    """How a member's mysqld stands."""
+
+    NONE = "was never started"
+    STARTING = "is starting"
+    RUNNING = "runs"
+    ENDED = "has ended"
+
+    @property
+    def alive(self) -> bool:
+        """Whether there is a process."""
+        return self in {Process.STARTING, Process.RUNNING}
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why something does not work, as a stable code and a text for people."""
+
+    code: Code
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class MemberView:
+    """One member as its directory and its process tell.
+
+    :param identity: None while the directory is not made; also when it is foreign.
+    :param foreign: the directory is not ours: nothing in it may be touched.
+    :param stopped: a person stopped it, and it stays down until a person starts it.
+    :param rests: it failed a moment ago, and is not tried again yet.
+    :param trouble: what failed last.
+    """
+
+    name: str
+    identity: Identity | None = None
+    foreign: bool = False
+    initialised: bool = False
+    process: Process = Process.NONE
+    stopped: bool = False
+    rests: bool = False
+    trouble: Trouble | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KeyspaceView:
+    """One keyspace with all that the engine has made for it.
+
+    :param desired: the shards that the keyspace means.
+    :param shards: the Shard records of the keyspace, by name.
+    :param members: everything desired, declared in a Shard, or with a directory of this keyspace's.
+    :param failovers: the Failover records of the keyspace that have not ended.
+    :param resting: shards whose primary was asked to move a moment ago.
+    """
+
+    keyspace: Keyspace
+    credentials: bool = False
+    desired: tuple[DesiredShard, ...] = ()
+    shards: Mapping[str, Shard] = field(default_factory=dict)
+    members: Mapping[str, MemberView] = field(default_factory=dict)
+    failovers: tuple[Failover, ...] = ()
+    resting: frozenset[str] = frozenset()
+
+    def member(self, name: str) -> MemberView:
+        """The member of that name; one that nothing is known of has no directory yet."""
+        return self.members.get(name) or MemberView(name)
+
+    def desires(self, member: str) -> bool:
+        """Whether the keyspace means the member."""
+        return any(member in shard.members for shard in self.desired)
+
+    def declares(self, member: str) -> bool:
+        """Whether a Shard record names the member."""
+        return any(shard.spec.member(member) is not None for shard in self.shards.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """There is no such keyspace any more."""
