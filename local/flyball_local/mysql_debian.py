@@ -20,7 +20,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 from typing import Protocol
@@ -222,6 +222,8 @@ def _try_archive(work: Path, archive: Archive, report: Callable[[str], None], ru
         if ran.code != 0:
             return diagnose(ran.output), f"{archive}: {_last_words(ran.output)}"
     packages = sorted((work / "cache/archives").glob("*.deb"))
+    if not packages:
+        return Fault.BROKEN, f"{archive}: apt fetched no package"
     report(f"unpacking {len(packages)} packages")
     prefix = work / "prefix"
     shutil.rmtree(prefix, ignore_errors=True)
@@ -239,7 +241,9 @@ def _describe(work: Path, archive: Archive, run: Run) -> Path:
     for directory in ("state/lists/partial", "cache/archives/partial", "log"):
         (work / directory).mkdir(parents=True, exist_ok=True)
     (work / "status").touch()
-    (work / "flyball.sources").write_text(as_deb822(archive), encoding="utf-8")
+    # Of an archive on this disk, apt would use the packages where they lie; "copy" brings them to its cache.
+    here = replace(archive, uri=re.sub("^file:", "copy:", archive.uri))
+    (work / "flyball.sources").write_text(as_deb822(here), encoding="utf-8")
     architecture = run(["dpkg", "--print-architecture"]).output.strip()
     configuration = work / "apt.conf"
     configuration.write_text(_CONFIGURATION.format(work=work, architecture=architecture), encoding="utf-8")
