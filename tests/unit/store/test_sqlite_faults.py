@@ -71,7 +71,7 @@ async def test_a_directory_that_was_there_keeps_its_mode(path):
 async def test_a_path_may_hold_what_a_uri_would_not(tmp_path):
     path = tmp_path / "a b?c#d%20" / "records.db"
     (created,) = await make(path, keyspace())
-    assert path.exists()
+    assert path.stat().st_size > 0
     async with await SqliteRecords.open(path) as records:
         assert await records.get(Keyspace, "commerce") == created
 
@@ -126,7 +126,7 @@ async def test_a_full_disk_is_said_and_harms_nothing(open_store):
     records._writer._connection.execute(f"PRAGMA max_page_count = {pages}")
     big = keyspace("big", labels={"x": "y" * 100_000})
     error = await raises(Code.STORE_UNWRITABLE, records.create(big))
-    assert "full" in error.message
+    assert "disk is full" in error.message
     assert await records.list(Keyspace) == (first,)
     records._writer._connection.execute("PRAGMA max_page_count = 100000")
     await records.create(big)
@@ -155,7 +155,7 @@ async def test_a_locked_store_fails_writers_and_stops_nothing_else(path, open_st
             turns += 1
         assert turns > 5, "the event loop stood still while the store was locked"
         await raises(Code.STORE_AWAY, write)
-        assert "locked" in str(write.exception())
+        assert "database is locked" in str(write.exception())
         other.execute("ROLLBACK")
     assert (await records.replace_spec(with_replicas(first, 5))).spec.replicas == 5
 
@@ -168,6 +168,7 @@ async def test_callers_of_a_locked_store_fail_together(path, open_store):
             writes = [records.create(keyspace(f"k{number}")) for number in range(100)]
             failures = await asyncio.gather(*writes, return_exceptions=True)
     assert {failure.code for failure in failures} == {Code.STORE_AWAY}
+    assert all("database is locked" in failure.message for failure in failures), "some gave up before their turn came"
     assert await records.list(Keyspace) == ()
 
 
@@ -194,6 +195,20 @@ async def test_a_disk_that_does_not_answer_is_given_up(open_store, monkeypatch):
     error = await raises(Code.STORE_AWAY, records._writer.run(stall))
     assert "may land" in error.message
     stalled.set()
+
+
+async def test_a_watch_hears_its_own_process_without_looking(open_store, monkeypatch):
+    def no_bell(log):
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr("flyball.store.sqlite_pulse.Bell", no_bell)
+    records = await open_store(Tuning(interval=1000))
+    async with aclosing(records.watch(Keyspace)) as watch:
+        assert await next_of(watch) == Synced()
+        news = asyncio.create_task(anext(watch))
+        assert await records.list(Keyspace) == ()
+        created = await records.create(keyspace())
+        assert await asyncio.wait_for(news, LIMIT) == Added(created)
 
 
 async def test_a_deleted_file_is_noticed(path, open_store):
