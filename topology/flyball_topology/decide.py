@@ -4,8 +4,10 @@ Read it from top to bottom: what stands higher goes first. A change of primary i
 else, a pause included: halfway is no place to rest.
 """
 
+from dataclasses import replace
+
 from flyball.errors import Code
-from flyball.records import Operation
+from flyball.records import Failover, Operation
 from flyball.records.failover import Outcome
 from flyball.records.operation import OperationType
 from flyball.records.shard import Phase, Transition
@@ -16,7 +18,7 @@ from flyball_topology.changes import Deciding, refuse, status_with, take, wait
 from flyball_topology.diagnose import diagnose
 from flyball_topology.findings import Finding, Kind
 from flyball_topology.remedies import REMEDIES, ask_switchover
-from flyball_topology.steps import OperationChange, Step
+from flyball_topology.steps import FailoverChange, OperationChange, Step
 from flyball_topology.view import View
 
 FIRST_REST = 0.5
@@ -59,6 +61,8 @@ def _reigning(view: View, findings: tuple[Finding, ...]) -> Deciding:
     """No change is in flight: keep the primary alive, answer requests, repair."""
     seen = tuple(str(finding) for finding in findings)
     asked = next(iter(view.failovers), None)
+    if asked is not None and asked.status.outcome is Outcome.RUNNING:
+        return _close(view, asked)
     if asked is not None and asked.spec.mode == "emergency":
         return failover.answer(view, asked)
     cause = next((finding for finding in findings if finding.kind in failover.CAUSES), None)
@@ -77,6 +81,16 @@ def _reigning(view: View, findings: tuple[Finding, ...]) -> Deciding:
         if rested <= view.now:
             return switchover.start(view, asked)
     return _operations(view, findings) or _repair(view, findings, seen, resting=asked is not None)
+
+
+def _close(view: View, running: Failover) -> Deciding:
+    """A Failover that runs, and no change in flight: whoever led it ended between two writes. What came of it shows."""
+    succeeded = view.reign.primary == running.status.to_primary or 0 < running.status.term <= view.reign.term
+    update: dict[str, object] = {"outcome": Outcome.SUCCEEDED if succeeded else Outcome.UNDONE}
+    if succeeded:
+        update |= {"term": view.reign.term, "to_primary": view.reign.primary}
+    change = FailoverChange(running.name, running.status.model_copy(update=update))
+    return take(view, Step(f"close {running.name}", failover=change), "no change of primary is in flight")
 
 
 def _operations(view: View, findings: tuple[Finding, ...]) -> Deciding | None:
@@ -124,7 +138,8 @@ def _repair(view: View, findings: tuple[Finding, ...], seen: tuple[str, ...], *,
         if remedy is None or finding.member in being_made:
             awaited.append(f"{finding.member} to be ready again" if finding.member in being_made else str(finding))
             continue
-        tried = view.tried.get(f"{finding.kind.name} {finding.member}")
+        key = f"{finding.kind.name} {finding.member}"
+        tried = view.tried.get(key)
         if tried is not None and remedy.tries is not None and tried.times >= remedy.tries:
             awaited.append(f"a person ({remedy.ask} {finding.member}): {finding}")
             continue
@@ -132,8 +147,8 @@ def _repair(view: View, findings: tuple[Finding, ...], seen: tuple[str, ...], *,
             awaited.append(f"the next try against: {finding}")
             continue
         decision = remedy.plan(view, finding)
-        if decision is not None:
-            return decision
+        if decision is not None and decision.step is not None:
+            return replace(decision, seen=seen, step=replace(decision.step, remedies=key))
         awaited.append(f"a person ({remedy.ask} {finding.member}): {finding}" if remedy.ask else str(finding))
     why = "something is awaited" if awaited else "the shard is as it should be"
     return wait(view, why, *awaited, seen=seen)

@@ -144,6 +144,8 @@ class Step:
     failover: FailoverChange | None = None
     operation: OperationChange | None = None
     disruptive: bool = False
+    remedies: str = ""
+    """The finding that the step is a remedy for: tried again only after a rest that grows."""
     within: float = field(default=5.0, kw_only=True)
     """Seconds after which the acts count as failed."""
 

@@ -1,0 +1,342 @@
+"""The shard controller: the loop's four functions, with the deciding left to ``decide``.
+
+    observe   the record, the members, what people asked for, what was tried before      -> a view
+    decide    pure, in ``decide.py``
+    act       the step's acts on members at the same time, or its change of records
+    record    the status that people read, when the shard is at rest
+
+While a change of primary is in flight nothing is published that is not part of it: those writes would stand inside
+the write pause.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from flyball.controller import Outcome
+from flyball.decision import Decision
+from flyball.errors import Code, FlyballError, InputError, MemberError
+from flyball.records import Failover, Metadata, Operation, Shard
+from flyball.records.failover import Outcome as Ended
+from flyball.records.failover import Step as DoneStep
+from flyball.records.failover import StepState
+from flyball.records.shard import Phase, ShardStatus, Transition
+from flyball.store.port import ConflictError, Records, no_such
+from flyball_topology.cache import Cache
+from flyball_topology.decide import decide
+from flyball_topology.diagnose import diagnose, primary_is_dead
+from flyball_topology.members import Members
+from flyball_topology.metrics import Metrics
+from flyball_topology.publish import publish
+from flyball_topology.steps import FailoverChange, OperationChange, Step
+from flyball_topology.view import Fleet, Tried, View
+from flyball_topology.watching import Watch
+
+logger = logging.getLogger(__name__)
+
+FRESH = 0.02
+FRESH_IN_FLIGHT = 0.1
+"""Seconds for which a snapshot counts as fresh; an act returns one, so a change in flight needs few probes."""
+KEPT_EMERGENCIES = 8
+
+
+@dataclass(slots=True)
+class _Memory:
+    """What the controller remembers of a shard between passes; losing it costs time, never safety."""
+
+    watch: Watch
+    shard: Shard | None = None
+    phase: tuple[object, ...] = ()
+    phase_since: float = 0.0
+    failure: str = ""
+    failures: int = 0
+    tried: dict[str, Tried] = field(default_factory=dict)
+    timeline: list[DoneStep] = field(default_factory=list)
+    emergencies: list[float] = field(default_factory=list)
+    beat_at: float = -1.0
+    reigning: int = 0
+    dead: bool = False
+
+
+class ShardController:
+    """Keeps every shard's primary alive; one key a shard, its name."""
+
+    def __init__(
+        self,
+        records: Records,
+        members: Members,
+        failovers: Cache[Failover],
+        operations: Cache[Operation],
+        *,
+        wake: Callable[[str], None],
+        clock: Callable[[], float],
+        metrics: Metrics,
+        today: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._records = records
+        self._members = members
+        self._failovers = failovers
+        self._operations = operations
+        self._wake = wake
+        self._clock = clock
+        self._metrics = metrics
+        self._today = today
+        self._memory: dict[str, _Memory] = {}
+
+    # --- the loop's four functions ------------------------------------------------------------------------
+
+    async def observe(self, key: str, /) -> View:
+        """One view of the shard."""
+        shard = await self._records.get(Shard, key)
+        if shard is None:
+            raise no_such(Shard, key)
+        memory = self._of(key)
+        memory.shard = shard
+        transition = shard.status.transition
+        now = self._clock()
+        self._enter_phase(memory, transition, now)
+        fresh = FRESH if transition is None else FRESH_IN_FLIGHT
+        members = await memory.watch.look(shard, fresh)
+        now = self._clock()
+        if memory.reigning != shard.status.reign.term:
+            memory.reigning = shard.status.reign.term
+            memory.watch.beats.reset()
+        view = View(
+            now=now,
+            shard=shard,
+            members=members,
+            failovers=tuple(f for f in self._failovers.all() if f.spec.shard == key and not f.status.outcome.ended),
+            operations=tuple(o for o in self._operations.all() if _touches(o, shard)),
+            phase_age=now - memory.phase_since,
+            failure=memory.failure,
+            emergencies=tuple(memory.emergencies),
+            tried=dict(memory.tried),
+            fleet=self._fleet(),
+            beat_hung=memory.watch.beats.hung(),
+        )
+        memory.dead = primary_is_dead(view)
+        self._beat(memory, view)
+        self._forget_what_helped(memory, view)
+        self._metrics.observed(view)
+        return view
+
+    def decide(self, key: str, view: View, /) -> Decision[Step]:
+        """The next step; pure."""
+        return decide(view)
+
+    async def act(self, key: str, step: Step, /) -> Outcome:
+        """Carry out the step. A member's refusal is the next view's business, not the loop's."""
+        memory = self._of(key)
+        started, moment = self._clock(), self._today()
+        if step.acts:
+            await self._act_on_members(memory, step)
+        await self._write(memory, step)
+        took = (self._clock() - started) * 1000
+        in_flight = memory.shard is not None and memory.shard.status.transition is not None
+        if in_flight or step.failover is not None or step.status is not None:
+            memory.timeline.append(
+                DoneStep(
+                    name=step.name,
+                    state=StepState.FAILED if memory.failure and step.acts else StepState.DONE,
+                    evidence=memory.failure if step.acts else "",
+                    started=moment.isoformat(timespec="milliseconds"),
+                    milliseconds=round(took, 1),
+                )
+            )
+        logger.info("%s: %s", key, step.name, extra={"shard": key, "step": step.name, "milliseconds": round(took, 1)})
+        if memory.failures > 1:  # the first failure is looked at once; from the second on the loop backs off
+            raise MemberError(Code.MEMBER_REFUSED, memory.failure)
+        return Outcome.CHANGED
+
+    async def record(
+        self, key: str, view: View | None, decision: Decision[Step], outcome: Outcome | Exception | None, /
+    ) -> None:
+        """Publish the status at rest, and when something failed."""
+        self._metrics.decided(key, decision)
+        memory = self._of(key)
+        if view is None or memory.shard is None:
+            return
+        if isinstance(outcome, InputError) and outcome.code is Code.NO_SUCH_OBJECT:
+            return
+        if outcome is Outcome.CHANGED and memory.shard.status.transition is not None:
+            return
+        if memory.shard.metadata.revision != view.shard.metadata.revision:
+            return  # this pass has written already; the next one publishes
+        status = publish(view, decision)
+        if status != memory.shard.status:
+            memory.shard = await self._records.replace_status(memory.shard.model_copy(update={"status": status}))
+
+    # --- life of a shard ----------------------------------------------------------------------------------
+
+    def forget(self, key: str) -> None:
+        """The shard is gone."""
+        memory = self._memory.pop(key, None)
+        if memory is not None:
+            memory.watch.stop()
+        self._members.forget(key)
+        self._metrics.forget(key)
+
+    def close(self) -> None:
+        """Forget every shard."""
+        for key in list(self._memory):
+            self.forget(key)
+
+    def _of(self, key: str) -> _Memory:
+        memory = self._memory.get(key)
+        if memory is None:
+            memory = _Memory(Watch(self._members, self._clock, lambda: self._wake(key)))
+            memory.emergencies = self._past_emergencies(key)
+            self._memory[key] = memory
+        return memory
+
+    def _past_emergencies(self, key: str) -> list[float]:
+        """When the shard failed over before this service watched it, on this service's clock."""
+        today, now = self._today(), self._clock()
+        found = []
+        for failover in self._failovers.all():
+            if failover.spec.shard == key and _was_emergency(failover):
+                age = (today - datetime.fromisoformat(failover.metadata.created)).total_seconds()
+                found.append(now - max(age, 0.0))
+        return sorted(found)[-KEPT_EMERGENCIES:]
+
+    # --- observing ----------------------------------------------------------------------------------------
+
+    def _enter_phase(self, memory: _Memory, transition: Transition | None, now: float) -> None:
+        phase = (transition.phase, transition.term, transition.failover) if transition else ()
+        if phase != memory.phase:
+            memory.phase, memory.phase_since, memory.failure, memory.failures = phase, now, "", 0
+
+    def _fleet(self) -> Fleet:
+        return Fleet(
+            shards=len(self._memory),
+            dead=sum(memory.dead for memory in self._memory.values()),
+            cloning=self._members.cloning(),
+        )
+
+    def _beat(self, memory: _Memory, view: View) -> None:
+        primary = view.primary
+        transition = view.shard.status.transition
+        if transition is not None and transition.phase is not Phase.PREPARING:
+            return
+        seen = primary.seen if primary else None
+        if primary is None or seen is None or not seen.takes_writes or seen.opened != view.reign.term:
+            return
+        if view.now - memory.beat_at >= 0.9:
+            memory.beat_at = view.now
+            memory.watch.beats.send(view.shard, primary)
+
+    def _forget_what_helped(self, memory: _Memory, view: View) -> None:
+        if memory.tried:
+            present = {f"{finding.kind.name} {finding.member}" for finding in diagnose(view)}
+            memory.tried = {key: tried for key, tried in memory.tried.items() if key in present}
+
+    # --- acting -------------------------------------------------------------------------------------------
+
+    async def _act_on_members(self, memory: _Memory, step: Step) -> None:
+        shard = memory.shard
+        if shard is None:
+            return
+        if step.remedies:
+            tried = memory.tried.get(step.remedies)
+            memory.tried[step.remedies] = Tried((tried.times if tried else 0) + 1, self._clock())
+
+        async def one(index: int) -> None:
+            act = step.acts[index]
+            async with asyncio.timeout(step.within):
+                snapshot = await self._members.act(shard, act)
+            if snapshot is not None:
+                memory.watch.learn(act.member, snapshot)
+
+        results = await asyncio.gather(*(one(index) for index in range(len(step.acts))), return_exceptions=True)
+        memory.failure, before = "", memory.failures
+        memory.failures = 0
+        for act, result in zip(step.acts, results, strict=True):
+            if isinstance(result, FlyballError | TimeoutError):
+                text = str(result) or f"no answer within {step.within:g} s"
+                memory.failure, memory.failures = f"{step.name}: {act.member}: {text}", before + 1
+                logger.warning("%s: %s", shard.name, memory.failure, extra={"shard": shard.name, "member": act.member})
+            elif isinstance(result, BaseException):
+                raise result
+
+    async def _write(self, memory: _Memory, step: Step) -> None:
+        if step.failover is not None and step.failover.spec is not None:
+            await self._write_failover(memory, step.failover)
+        if step.status is not None:
+            await self._write_status(memory, step.status)
+        if step.failover is not None and step.failover.spec is None:
+            await self._write_failover(memory, step.failover)
+        if step.operation is not None:
+            await self._write_operation(step.operation)
+
+    async def _write_status(self, memory: _Memory, status: ShardStatus) -> None:
+        shard = memory.shard
+        if shard is None:
+            return
+        before = shard.status
+        memory.shard = await self._records.replace_status(shard.model_copy(update={"status": status}))
+        if status.reign.term != before.reign.term and before.transition is not None:
+            self._metrics.reigns(shard, before.transition)
+            if before.transition.mode == "emergency":
+                memory.emergencies = [*memory.emergencies, self._clock()][-KEPT_EMERGENCIES:]
+
+    async def _write_failover(self, memory: _Memory, change: FailoverChange) -> None:
+        if change.spec is not None:
+            memory.timeline.clear()
+            record = Failover(metadata=Metadata(name=change.name), spec=change.spec)
+            try:
+                record = await self._records.create(record)
+            except ConflictError as error:
+                record = error.current  # type: ignore[assignment]
+        else:
+            known = self._failovers.get(change.name)
+            if known is None:
+                return
+            record = known
+            if change.status.outcome is Ended.RUNNING:
+                memory.timeline.clear()
+        steps = (*record.status.steps, *memory.timeline)
+        status = change.status.model_copy(update={"steps": steps})
+        memory.timeline.clear()
+        try:
+            self._failovers.put(await self._records.replace_status(record.model_copy(update={"status": status})))
+        except ConflictError as error:
+            self._failovers.put(error.current)  # type: ignore[arg-type]
+            raise
+        if status.outcome.ended:
+            self._metrics.failover_ended(self._failovers.get(change.name) or record)
+
+    async def _write_operation(self, change: OperationChange) -> None:
+        if change.spec is not None:
+            record = Operation(metadata=Metadata(name=change.name), spec=change.spec)
+            try:
+                self._operations.put(await self._records.create(record))
+            except ConflictError as error:
+                current = error.current
+                if isinstance(current, Operation) and current.status.outcome.ended:
+                    await self._records.delete(Operation, change.name, current.metadata.revision)
+                    self._operations.put(await self._records.create(record))
+            return
+        known = self._operations.get(change.name)
+        if known is None:
+            return
+        try:
+            updated = await self._records.replace_status(known.model_copy(update={"status": change.status}))
+        except ConflictError as error:
+            self._operations.put(error.current)  # type: ignore[arg-type]
+            raise
+        self._operations.put(updated)
+
+
+def _touches(operation: Operation, shard: Shard) -> bool:
+    about = operation.spec
+    return (
+        not operation.status.outcome.ended
+        and about.keyspace == shard.spec.keyspace
+        and about.shard in {None, shard.name}
+    )
+
+
+def _was_emergency(failover: Failover) -> bool:
+    return failover.spec.mode == "emergency" and failover.status.outcome is Ended.SUCCEEDED

@@ -1,0 +1,37 @@
+"""The port to the members: probe one, act on one, keep one's heart beating.
+
+The simulator and the SQL adapter (``sql_members.py``) both stand behind it. Every call raises
+:class:`~flyball.errors.MemberError` when the member does not answer or refuses.
+"""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from flyball.records import Shard
+from flyball.records.shard import MemberSpec
+from flyball_topology.steps import Act
+from flyball_topology.view import Snapshot
+
+
+class Members(Protocol):
+    """What can be asked of the members of a shard. The caller sets the deadlines."""
+
+    async def probe(self, shard: Shard, member: MemberSpec, on_lost: Callable[[], None]) -> Snapshot:
+        """Everything about the member; ``on_lost`` is called once when its connection breaks later."""
+        ...
+
+    async def act(self, shard: Shard, act: Act) -> Snapshot | None:
+        """Do it, and return the member as it is afterwards; ``None`` where the act goes on in the background."""
+        ...
+
+    async def beat(self, shard: Shard, member: MemberSpec, beat: int) -> None:
+        """Write heartbeat number ``beat`` through the primary, and renew its lease."""
+        ...
+
+    def cloning(self) -> int:
+        """How many members are being cloned by this service."""
+        ...
+
+    def forget(self, shard: str) -> None:
+        """Close the sessions of a shard that is gone."""
+        ...

@@ -1,0 +1,213 @@
+"""The topology service as a process: wait for the lease, lead, stand back when it is lost.
+
+Any number of these may run; one leads. A leader that slept through its own replacement can do no harm: every act
+carries its term, and every write its revision. The lease only keeps two from working at once.
+"""
+
+import asyncio
+import logging
+import os
+import random
+import signal
+import socket
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from flyball.controller import Deadlines
+from flyball.errors import FlyballError
+from flyball.logs import configure
+from flyball.loop import Loop
+from flyball.records import Failover, Keyspace, Operation, Shard
+from flyball.secrets import FileSecrets, Secrets
+from flyball.stability import Backoff
+from flyball.store.port import Lease, Records
+from flyball.store.sqlite import SqliteRecords
+from flyball_topology.cache import Cache
+from flyball_topology.controller import ShardController
+from flyball_topology.health import serve
+from flyball_topology.metrics import Metrics
+from flyball_topology.routing import RoutingController
+from flyball_topology.sql_members import SqlMembers
+
+logger = logging.getLogger(__name__)
+
+LEASE_NAME = "topology"
+LEASE_TTL = 3.0
+"""Seconds after which a standby takes over from a leader that says nothing."""
+INTERVAL = 1.0
+"""Seconds between two looks at a shard when nothing happens."""
+STALE_AFTER = 30.0
+"""Seconds without a finished pass after which a leader calls itself unhealthy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a topology service is started."""
+
+    store: Path
+    """The SQLite file of the records."""
+    secrets: Path
+    """The directory of the secrets."""
+    listen: str = "127.0.0.1:0"
+    """``host:port`` of /healthz and /metrics."""
+    identity: str = ""
+    """Who holds the lease; host and process where it is empty."""
+
+
+async def run(settings: Settings) -> None:
+    """Serve until cancelled."""
+    metrics = Metrics()
+    state = _State()
+    host, _, port = settings.listen.rpartition(":")
+    server = await serve(host or "127.0.0.1", int(port), metrics.registry, state.health)
+    logger.info("metrics on %s:%s", *server.sockets[0].getsockname()[:2])
+    records = await SqliteRecords.open(settings.store)
+    identity = f"{settings.identity or socket.gethostname()}/{os.getpid()}"
+    try:
+        while True:
+            await _lead_once(records, FileSecrets(settings.secrets), identity, metrics, state)
+    finally:
+        server.close()
+        await records.close()
+
+
+async def _lead_once(records: Records, secrets: Secrets, identity: str, metrics: Metrics, state: "_State") -> None:
+    """Wait for the lease, lead until it is lost."""
+    state.role = "standing by"
+    try:
+        lease = await records.acquire(LEASE_NAME, identity, LEASE_TTL)
+    except FlyballError as error:
+        logger.warning("the lease cannot be had: %s", error)
+        await asyncio.sleep(random.uniform(0.2, 1.0))  # noqa: S311 - jitter
+        return
+    logger.info("%s leads, lease term %s", identity, lease.term)
+    state.role, state.passed_at = "leading", time.monotonic()
+    metrics.leading.set(1)
+    leading = asyncio.create_task(lead(records, secrets, metrics, state))
+    keeping = asyncio.create_task(_keep(records, lease))
+    try:
+        done, _ = await asyncio.wait({leading, keeping}, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            if (failure := task.exception()) is not None:
+                logger.error(
+                    "leading ends: %s", failure, exc_info=None if isinstance(failure, FlyballError) else failure
+                )
+    finally:
+        metrics.leading.set(0)
+        for task in (leading, keeping):
+            task.cancel()
+        await asyncio.gather(leading, keeping, return_exceptions=True)
+        with suppress(FlyballError, TimeoutError):
+            async with asyncio.timeout(1.0):
+                await records.release(lease)
+
+
+async def _keep(records: Records, lease: Lease) -> None:
+    """Renew the lease; return when it is lost, or when it ran out unrenewed."""
+    while True:
+        await asyncio.sleep(lease.ttl / 3)
+        try:
+            async with asyncio.timeout(max(0.05, lease.good_until - time.monotonic())):
+                lease = await records.renew(lease)
+        except (FlyballError, TimeoutError) as error:
+            logger.warning("the lease was not renewed: %s", error or "no answer")
+            if time.monotonic() >= lease.good_until or getattr(error, "code", None) is not None:
+                return
+
+
+async def lead(records: Records, secrets: Secrets, metrics: Metrics, state: "_State") -> None:
+    """Run the controllers until cancelled."""
+    members = SqlMembers(secrets)
+    backoff = Backoff(0.2, 10.0, random.Random())  # noqa: S311 - jitter
+    deadlines = Deadlines(observe=5.0, act=60.0, record=5.0)
+
+    def touched(record: Failover | Operation) -> None:
+        for key in shards.keys:
+            if record.spec.shard in {None, key}:
+                shards.wake(key)
+
+    failovers: Cache[Failover] = Cache(records, Failover, touched)
+    operations: Cache[Operation] = Cache(records, Operation, touched)
+    controller = ShardController(
+        records,
+        members,
+        failovers,
+        operations,
+        wake=lambda key: shards.wake(key),  # noqa: PLW0108 - the loop is made below
+        clock=time.monotonic,
+        metrics=metrics,
+    )
+    shards = Loop(
+        "shards", controller, interval=INTERVAL, deadlines=deadlines, backoff=backoff, hooks=metrics, rest=0.03
+    )
+    routing = Loop("routing", RoutingController(records), interval=5.0, deadlines=deadlines, backoff=backoff)
+    state.watch(metrics)
+
+    def shard_changed(shard: Shard) -> None:
+        if declared.get(shard.name) is None:
+            shards.discard(shard.name)
+            controller.forget(shard.name)
+        else:
+            shards.add(shard.name)
+            shards.wake(shard.name)
+        routing.wake(shard.spec.keyspace)
+
+    def keyspace_changed(keyspace: Keyspace) -> None:
+        if keyspaces.get(keyspace.name) is None:
+            routing.discard(keyspace.name)
+        else:
+            routing.add(keyspace.name)
+
+    declared: Cache[Shard] = Cache(records, Shard, shard_changed)
+    keyspaces: Cache[Keyspace] = Cache(records, Keyspace, keyspace_changed)
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            for cache in (failovers, operations):
+                tasks.create_task(cache.run())
+            await failovers.synced.wait()
+            await operations.synced.wait()
+            for later in (declared, keyspaces):
+                tasks.create_task(later.run())
+            tasks.create_task(shards.run())
+            tasks.create_task(routing.run())
+    finally:
+        controller.close()
+        members.close()
+
+
+class _State:
+    """What /healthz tells."""
+
+    def __init__(self) -> None:
+        self.role = "starting"
+        self.passed_at = time.monotonic()
+
+    def watch(self, metrics: Metrics) -> None:
+        """Take note of every finished pass."""
+        metrics.on_pass = self._passed
+
+    def _passed(self) -> None:
+        self.passed_at = time.monotonic()
+
+    def health(self) -> tuple[bool, str]:
+        """Whether the process is well, and what it does."""
+        age = time.monotonic() - self.passed_at
+        if self.role == "leading" and age > STALE_AFTER:
+            return False, f"leading, but no pass has ended for {age:.0f} s\n"
+        return True, f"{self.role}\n"
+
+
+def main(settings: Settings) -> None:
+    """Run the service until SIGTERM or SIGINT."""
+    configure()
+
+    async def until_told() -> None:
+        serving = asyncio.create_task(run(settings))
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, serving.cancel)
+        with suppress(asyncio.CancelledError):
+            await serving
+
+    asyncio.run(until_told())

@@ -1,0 +1,221 @@
+"""Members over SQL: kept TLS sessions as the topology account, one for each purpose.
+
+A probe must not wait behind an act, nor an act behind a heartbeat that waits for an acknowledgement, so a member has
+up to three sessions. Passwords come from the keyspace's secret, and go nowhere else.
+"""
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from flyball.errors import Code, MemberError
+from flyball.member import accounts
+from flyball.records import Shard
+from flyball.records.shard import MemberSpec
+from flyball.secrets import Secret, Secrets
+from flyball.session import Login, ServerError, Session, SessionLostError, Target, call, literal
+from flyball_topology import steps
+from flyball_topology.probe import snapshot
+from flyball_topology.view import Snapshot
+
+logger = logging.getLogger(__name__)
+
+LEASE = 5
+"""Seconds that a primary trusts to be watched after a heartbeat."""
+_RESTART_FAILED = 3707
+"""CLONE is done, and mysqld cannot restart itself: the engine does that."""
+
+
+@dataclass(slots=True)
+class _Member:
+    target: Target
+    sessions: dict[str, Session] = field(default_factory=dict)
+    connecting: asyncio.Lock = field(default_factory=asyncio.Lock)
+    clone: "asyncio.Task[None] | None" = None
+
+    def close(self) -> None:
+        for session in self.sessions.values():
+            session.close()
+        self.sessions.clear()
+        if self.clone is not None:
+            self.clone.cancel()
+
+
+class SqlMembers:
+    """The :class:`~flyball_topology.members.Members` port over MySQL sessions."""
+
+    def __init__(self, secrets: Secrets) -> None:
+        self._secrets = secrets
+        self._members: dict[tuple[str, str], _Member] = {}
+        self._tls: dict[str, ssl.SSLContext] = {}
+
+    async def probe(self, shard: Shard, member: MemberSpec, on_lost: Callable[[], None]) -> Snapshot:
+        """One round trip on the kept session."""
+        session = await self._session(shard, member, "probe")
+        session.on_lost = on_lost
+        return snapshot((await session.query(call("probe")))[0])
+
+    async def act(self, shard: Shard, act: steps.Act) -> Snapshot | None:
+        """The act's procedures and a probe, in one round trip where the act is one statement."""
+        spec = shard.spec.member(act.member)
+        if spec is None:
+            raise MemberError(Code.NO_SUCH_OBJECT, f"shard {shard.name} has no member {act.member}")
+        if isinstance(act, steps.Clone):
+            await self._start_clone(shard, spec, act)
+            return None
+        secret = await self._secret(shard)
+        session = await self._session(shard, spec, "act")
+        statements = (*_statements(shard, act, secret), call("probe"))
+        return snapshot((await session.query("; ".join(statements)))[0])
+
+    async def beat(self, shard: Shard, member: MemberSpec, beat: int) -> None:
+        """Renew the lease, then write the heartbeat the way that writes go."""
+        session = await self._session(shard, member, "beat")
+        await session.query(call("beat", shard.status.reign.term, beat, LEASE))
+
+    def cloning(self) -> int:
+        """Clones in flight."""
+        return sum(member.clone is not None and not member.clone.done() for member in self._members.values())
+
+    def forget(self, shard: str) -> None:
+        """Close the shard's sessions."""
+        for key in [key for key in self._members if key[0] == shard]:
+            self._members.pop(key).close()
+
+    def close(self) -> None:
+        """Close every session."""
+        for member in self._members.values():
+            member.close()
+        self._members.clear()
+
+    async def _session(self, shard: Shard, spec: MemberSpec, purpose: str) -> Session:
+        target = Target(spec.host, spec.port, spec.tls_name or spec.host)
+        key = (shard.name, spec.name)
+        member = self._members.get(key)
+        if member is None or member.target != target:
+            if member is not None:
+                member.close()
+            member = self._members[key] = _Member(target)
+        session = member.sessions.get(purpose)
+        if session is not None and session.alive and not session.busy:
+            return session
+        if session is not None:
+            session.close()
+        secret = await self._secret(shard)
+        session = await Session.connect(
+            target, Login(accounts.TOPOLOGY, secret["topology"]), self._context(secret["ca"])
+        )
+        member.sessions[purpose] = session
+        return session
+
+    async def _secret(self, shard: Shard) -> Secret:
+        secret = await self._secrets.get(shard.spec.credentials)
+        if secret is None:
+            raise MemberError(
+                Code.MEMBER_LOGIN,
+                f"the secret {shard.spec.credentials} of shard {shard.name} does not exist",
+                "the engine makes it: check that it runs",
+            )
+        return secret
+
+    def _context(self, authority: str) -> ssl.SSLContext:
+        context = self._tls.get(authority)
+        if context is None:
+            context = self._tls[authority] = ssl.create_default_context(cadata=authority)
+            context.minimum_version = ssl.TLSVersion.TLSv1_2
+        return context
+
+    async def _start_clone(self, shard: Shard, spec: MemberSpec, act: steps.Clone) -> None:
+        donor = shard.spec.member(act.donor)
+        if donor is None:
+            raise MemberError(Code.NO_SUCH_OBJECT, f"shard {shard.name} has no member {act.donor}")
+        secret = await self._secret(shard)
+        session = await self._session(shard, spec, "act")
+        member = self._members[(shard.name, spec.name)]
+        if member.clone is not None:
+            if not member.clone.done():
+                return
+            finished, member.clone = member.clone, None
+            if (error := finished.exception()) is not None:
+                raise error
+        await session.query(call("arm_clone", act.term, donor.host, donor.port))
+        statement = (
+            f"CLONE INSTANCE FROM {literal(accounts.CLONE)}@{literal(donor.host)}:{donor.port} "
+            f"IDENTIFIED BY {literal(secret['clone'])} REQUIRE SSL"
+        )
+        cloning = await self._session(shard, spec, "clone")
+        member.clone = asyncio.create_task(_clone(cloning, statement), name=f"clone {spec.name}")
+
+
+async def _clone(session: Session, statement: str) -> None:
+    """Run until the member's mysqld ends itself; how it went shows when it is back."""
+    try:
+        await session.query(statement)
+    except SessionLostError:
+        return
+    except ServerError as error:
+        if error.errno != _RESTART_FAILED:
+            raise
+
+
+def _statements(shard: Shard, act: steps.Act, secret: Secret) -> tuple[str, ...]:  # noqa: C901, PLR0912 - a table
+    """The CALLs of an act."""
+    term = act.term
+    match act:
+        case steps.Fence():
+            return (call("fence", term),)
+        case steps.Freeze():
+            return (call("freeze", term, act.wait),)
+        case steps.Thaw():
+            return (call("thaw", term),)
+        case steps.Isolate():
+            return (call("isolate", term),)
+        case steps.Follow():
+            source = shard.spec.member(act.source)
+            if source is None:
+                raise MemberError(Code.NO_SUCH_OBJECT, f"shard {shard.name} has no member {act.source}")
+            password = accounts.replica_password(secret["replica-seed"], act.member)
+            account = accounts.replica_account(act.member)
+            return (call("follow", term, source.host, source.port, account, password, act.acks),)
+        case steps.CatchUp():
+            return (f"CALL flyball.catch_up({term}, {literal(act.holds)}, {act.wait:f})",)
+        case steps.Promote():
+            return (
+                call("promote", term, act.holds, act.acks, _accounts(act.ackers)),
+                call("journal", term, act.member, act.mode),
+            )
+        case steps.Declare():
+            return (call("declare_gtids", term, ",".join(act.gtids)),)
+        case steps.Admit():
+            return (call("admit", term, _accounts(act.ackers)),)
+        case steps.EnsureSemiSync():
+            return (call("ensure_semi_sync", term, act.acks),)
+        case steps.Establish():
+            return (call("establish", term), *_provision(act, secret))
+        case steps.Provision():
+            return _provision(act, secret)
+    raise TypeError(f"{act} is no act that members know")
+
+
+def _provision(act: steps.Establish | steps.Provision, secret: Secret) -> tuple[str, ...]:
+    seed = secret["replica-seed"]
+    members = (
+        call(
+            "ensure_replica_account",
+            act.term,
+            accounts.replica_account(name),
+            accounts.replica_password(seed, name),
+        )
+        for name in act.members
+    )
+    users = (
+        call("ensure_user", act.term, name, secret[accounts.user_key(name)], act.database, ddl)
+        for name, ddl in act.users
+    )
+    return (*members, call("ensure_database", act.term, act.database), *users)
+
+
+def _accounts(members: tuple[str, ...]) -> str:
+    return ",".join(accounts.replica_account(name) for name in members)

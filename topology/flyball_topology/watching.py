@@ -1,0 +1,212 @@
+"""Watching one shard's members: who answers, what each last said, who hears whom, how far behind each is.
+
+A probe of a member that answers is waited for, up to a second. One of a member that has failed already goes on in
+the background: a hung machine must not slow down the failover that it is the reason for.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+from flyball.errors import Code, MemberError
+from flyball.records import Shard
+from flyball.records.shard import MemberSpec
+from flyball.session import SessionLostError
+from flyball_topology.members import Members
+from flyball_topology.view import Channel, MemberView, Reach, Snapshot
+
+PROBE_WITHIN = 1.0
+"""Seconds that a probe may take before the member counts as silent."""
+GLANCE = 0.02
+"""Seconds to wait for a member that failed last time."""
+
+
+@dataclass(slots=True)
+class _Watched:
+    view: MemberView
+    probed_at: float = -1.0
+    probe: "asyncio.Task[None] | None" = None
+
+
+class Watch:
+    """The members of one shard, as watched by this service."""
+
+    def __init__(self, members: Members, clock: Callable[[], float], wake: Callable[[], None]) -> None:
+        self._members = members
+        self._clock = clock
+        self._wake = wake
+        self._watched: dict[str, _Watched] = {}
+        self.beats = Beats(members, clock)
+
+    async def look(self, shard: Shard, fresh: float) -> Mapping[str, MemberView]:
+        """Probe whoever was not seen within ``fresh`` seconds, and return all members in the spec's order."""
+        self._reconcile(shard)
+        now = self._clock()
+        waited: list[asyncio.Task[None]] = []
+        glanced: list[asyncio.Task[None]] = []
+        for watched in self._watched.values():
+            if watched.probe is None and now - watched.probed_at > fresh:
+                watched.probe = asyncio.create_task(self._probe(shard, watched))
+            if watched.probe is not None:
+                (glanced if watched.view.failures else waited).append(watched.probe)
+        if waited:
+            await asyncio.wait(waited, timeout=PROBE_WITHIN + 0.1)
+        pending = [probe for probe in glanced if not probe.done()]
+        if pending:
+            await asyncio.wait(pending, timeout=GLANCE)
+        return MappingProxyType({name: self._with_lag(watched.view) for name, watched in self._watched.items()})
+
+    def learn(self, name: str, snapshot: Snapshot) -> None:
+        """Take what an act returned as the member's newest snapshot."""
+        watched = self._watched.get(name)
+        if watched is not None:
+            self._saw(watched, snapshot, self._clock())
+
+    def stop(self) -> None:
+        """End the probes in flight."""
+        for watched in self._watched.values():
+            if watched.probe is not None:
+                watched.probe.cancel()
+        self.beats.stop()
+
+    def _reconcile(self, shard: Shard) -> None:
+        declared = {member.name: member for member in shard.spec.members}
+        for name in [name for name in self._watched if name not in declared]:
+            gone = self._watched.pop(name)
+            if gone.probe is not None:
+                gone.probe.cancel()
+        ordered: dict[str, _Watched] = {}
+        for name, spec in declared.items():
+            watched = self._watched.get(name)
+            if watched is None or watched.view.spec.incarnation != spec.incarnation:
+                watched = _Watched(MemberView(spec, since=self._clock()))
+            elif watched.view.spec != spec:
+                watched.view = replace(watched.view, spec=spec)
+            ordered[name] = watched
+        self._watched = ordered
+
+    async def _probe(self, shard: Shard, watched: _Watched) -> None:
+        spec: MemberSpec = watched.view.spec
+        started = self._clock()
+        try:
+            async with asyncio.timeout(PROBE_WITHIN):
+                snapshot = await self._members.probe(shard, spec, self._wake)
+        except (MemberError, TimeoutError) as error:
+            self._missed(watched, started, error)
+        else:
+            self._saw(watched, snapshot, self._clock())
+        finally:
+            watched.probe = None
+            watched.probed_at = self._clock()
+
+    def _missed(self, watched: _Watched, started: float, error: MemberError | TimeoutError) -> None:
+        view = watched.view
+        reach = Reach.SILENT
+        if isinstance(error, SessionLostError) and error.refused:
+            reach = Reach.REFUSED
+        elif isinstance(error, MemberError) and error.code is Code.MEMBER_LOGIN:
+            reach = Reach.LOGIN
+        since = view.since if view.failures else started
+        text = str(error) or f"no answer within {PROBE_WITHIN:g} s"
+        watched.view = replace(view, reach=reach, failures=view.failures + 1, since=since, error=text)
+
+    def _saw(self, watched: _Watched, snapshot: Snapshot, now: float) -> None:
+        view = watched.view
+        heard_at = view.heard_at
+        if _advanced(view.snapshot.channel if view.snapshot else None, snapshot.channel):
+            heard_at = now
+        since = now if view.failures or view.reach is not Reach.OK else view.since
+        watched.probed_at = now
+        watched.view = replace(
+            view,
+            reach=Reach.OK,
+            failures=0,
+            since=since,
+            earlier=view.snapshot,
+            snapshot=snapshot,
+            heard_at=heard_at,
+            error="",
+        )
+
+    def _with_lag(self, view: MemberView) -> MemberView:
+        if view.seen is None:
+            return replace(view, lag=None)
+        return replace(view, lag=self.beats.lag(view.seen.beat))
+
+
+def _advanced(before: Channel | None, now: Channel | None) -> bool:
+    """Whether the replica has heard its source since (rule 14); a first look gives the benefit of the doubt."""
+    if now is None or now.receiver != "ON":
+        return False
+    return (
+        before is None
+        or before.receiver != "ON"
+        or before.source_uuid != now.source_uuid
+        or before.heartbeats != now.heartbeats
+        or before.received != now.received
+    )
+
+
+class Beats:
+    """The heartbeats of one shard's primary: one in flight, numbered, timed by this service's own clock alone."""
+
+    KEPT = 128
+
+    def __init__(self, members: Members, clock: Callable[[], float]) -> None:
+        self._members = members
+        self._clock = clock
+        self._written: dict[int, float] = {}
+        self._number = 0
+        self._task: asyncio.Task[None] | None = None
+        self._waiting_since: float | None = None
+        self._failing_since: float | None = None
+
+    def send(self, shard: Shard, primary: MemberView) -> None:
+        """Write the next heartbeat, unless one is on its way still."""
+        if self._task is not None and not self._task.done():
+            return
+        seen = primary.seen
+        self._number = max(self._number, seen.beat if seen else 0) + 1
+        self._waiting_since = self._clock()
+        self._task = asyncio.create_task(self._send(shard, primary.spec, self._number))
+
+    async def _send(self, shard: Shard, primary: MemberSpec, number: int) -> None:
+        started = self._clock()
+        try:
+            await self._members.beat(shard, primary, number)
+        except MemberError:
+            self._failing_since = self._failing_since or started
+        else:
+            self._failing_since = None
+            self._written[number] = self._clock()
+            for old in [old for old in self._written if old <= number - self.KEPT]:
+                del self._written[old]
+        finally:
+            self._waiting_since = None
+
+    def hung(self) -> float:
+        """Seconds since heartbeats have not been written, 0 when they are."""
+        since = min((t for t in (self._waiting_since, self._failing_since) if t is not None), default=None)
+        return self._clock() - since if since is not None else 0.0
+
+    def reset(self) -> None:
+        """Another member reigns: what the old one did not write says nothing about it."""
+        self.stop()
+        self._task = self._waiting_since = self._failing_since = None
+
+    def lag(self, beat: int) -> float | None:
+        """Seconds since the first heartbeat that a member with heartbeat ``beat`` lacks was written."""
+        missing = self._written.get(beat + 1)
+        if missing is not None:
+            return self._clock() - missing
+        if beat in self._written or (self._written and beat > max(self._written)):
+            return 0.0
+        if self._written and beat < min(self._written):
+            return self._clock() - min(self._written.values())
+        return None
+
+    def stop(self) -> None:
+        """Give up the heartbeat in flight."""
+        if self._task is not None:
+            self._task.cancel()
