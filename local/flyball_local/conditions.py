@@ -45,8 +45,17 @@ def conditions_of(view: KeyspaceView, decision: Decision[Step]) -> tuple[Conditi
 def conditions_of_failure(keyspace: Keyspace, code: Code | None, message: str) -> tuple[Condition, ...]:
     """The engine cannot go on with the keyspace; what it saw last of the members is not claimed any more."""
     reason = "EngineFailed" if code is None else in_words(code)
-    return (Condition(type=READY, status=None, reason=reason, message=message,
-                      observed_generation=keyspace.metadata.generation),)  # fmt: skip
+    generation = keyspace.metadata.generation
+    return (Condition(type=READY, status=None, reason=reason, message=message, observed_generation=generation),)
+
+
+def conditions_of_all(keyspace: Keyspace, *, status: bool | None, reason: str, message: str) -> tuple[Condition, ...]:
+    """The same word about everything that the engine speaks of."""
+    generation = keyspace.metadata.generation
+    return tuple(
+        Condition(type=kind, status=status, reason=reason, message=message, observed_generation=generation)
+        for kind in (MEMBERS_RUNNING, READY)
+    )
 
 
 def in_words(code: Code) -> str:

@@ -27,9 +27,9 @@ from flyball_local import background, mysqld, topology_process
 from flyball_local.acts import Tools
 from flyball_local.attempts import Attempts
 from flyball_local.deaths import Deaths
-from flyball_local.engine_state import only_engine
+from flyball_local.engine_state import WAKE, note_engine, only_engine
 from flyball_local.home import Home, find_home
-from flyball_local.keyspaces import KeyspaceController, View, follow_records, keyspace_loop
+from flyball_local.keyspaces import KeyspaceController, View, follow_records, keyspace_loop, say_of_all
 from flyball_local.mysql_install import cache_directory, find_mysql
 from flyball_local.shutdown import stop_everything
 from flyball_local.view import Gone
@@ -54,16 +54,19 @@ async def run(setup: Setup) -> None:
     :raises EngineError: ENGINE_RUNNING when there is one, NO_MYSQL when no MySQL can be had.
     """
     setup.home.prepare()
-    with only_engine(setup.home) as noted:
+    with only_engine(setup.home):
         told_to_end = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, told_to_end.set)
-        logger.info("engine of %s runs as process %d", setup.home.root, noted.pid)
         async with await SqliteRecords.open(setup.home.records) as records:
+            await say_of_all(records, status=None, reason="EngineStarting", message="the engine has not looked yet")
+            noted = note_engine(setup.home)
+            logger.info("engine of %s runs as process %d", setup.home.root, noted.pid)
             await _control(setup, records, told_to_end)
-        down = await stop_everything(setup.home)
-        for member, why in down.failed.items():
-            logger.error("%s could not be stopped: %s", member, why)
+            down = await stop_everything(setup.home)
+            for member, why in down.failed.items():
+                logger.error("%s could not be stopped: %s", member, why)
+            await say_of_all(records, status=False, reason="Down", message="the engine was ended, and took all down")
         logger.info("engine ends")
 
 
@@ -89,6 +92,10 @@ async def _control(setup: Setup, records: SqliteRecords, told_to_end: asyncio.Ev
             states = (mysqld.read_state(home.member(name)) for name in alive)
             deaths.watch([state.pid for state in states if state is not None], lambda: keyspaces.wake(key))
 
+    def wake_all() -> None:
+        for key in keyspaces.keys:
+            keyspaces.wake(key)
+
     keyspaces = keyspace_loop(KeyspaceController(tools, observed), random)
     with ExitStack() as finally_:
         finally_.callback(deaths.close)
@@ -97,6 +104,7 @@ async def _control(setup: Setup, records: SqliteRecords, told_to_end: asyncio.Ev
             if setup.topology:
                 controller = topology_process.TopologyController(home, setup.topology, random, time.monotonic)
                 running.append(tasks.create_task(topology_process.topology_loop(controller, random).run()))
+            asyncio.get_running_loop().add_signal_handler(WAKE, wake_all)
             await told_to_end.wait()
             for task in running:
                 task.cancel()

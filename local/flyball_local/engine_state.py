@@ -4,6 +4,7 @@ The lock is the system's (flock(2)), so it dies with its holder, however that en
 """
 
 import fcntl
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,9 @@ from pathlib import Path
 from flyball.errors import Code, EngineError
 from flyball_local import background
 from flyball_local.home import Home
+
+WAKE = signal.SIGURG
+"""Tells an engine to look at once."""
 
 
 def state_file(home: Home) -> Path:
@@ -25,8 +29,8 @@ def running_engine(home: Home) -> background.Background | None:
 
 
 @contextmanager
-def only_engine(home: Home) -> Iterator[background.Background]:
-    """Be the engine of this home.
+def only_engine(home: Home) -> Iterator[None]:
+    """Be the only one that acts on this home: its engine, or whoever takes it down when there is none.
 
     :raises EngineError: ENGINE_RUNNING when another one is.
     """
@@ -37,7 +41,17 @@ def only_engine(home: Home) -> Iterator[background.Background]:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise _already_running(home) from None
-        yield background.note_self(state_file(home))
+        yield
+
+
+def note_engine(home: Home) -> background.Background:
+    """Say that this process is the engine, and that what the records say of the members is its own word."""
+    return background.note_self(state_file(home))
+
+
+def wake_engine(engine: background.Background) -> None:
+    """Have the engine look at once. A process that does not expect this signal is not disturbed by it."""
+    background.send(engine, WAKE)
 
 
 def _already_running(home: Home) -> EngineError:

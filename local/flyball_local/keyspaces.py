@@ -13,7 +13,7 @@ from flyball.records import Condition, Keyspace, Shard
 from flyball.stability import Backoff
 from flyball.store import ConflictError, Deleted, Records, Synced, Unreadable
 from flyball_local.acts import Tools, act
-from flyball_local.conditions import conditions_of, conditions_of_failure, status_after
+from flyball_local.conditions import conditions_of, conditions_of_all, conditions_of_failure, status_after
 from flyball_local.observe import Observer
 from flyball_local.plan import plan
 from flyball_local.steps import Step
@@ -95,6 +95,14 @@ def keyspace_loop(controller: KeyspaceController, random: Random) -> Loop[str, V
         backoff=Backoff(0.5, 30.0, random),
         in_a_row=2000,
     )
+
+
+async def say_of_all(records: Records, *, status: bool | None, reason: str, message: str) -> None:
+    """Say the same of every keyspace: what was said before is not known to be true any more."""
+    for keyspace in await records.list(Keyspace):
+        conditions = conditions_of_all(keyspace, status=status, reason=reason, message=message)
+        with contextlib.suppress(ConflictError):
+            await records.replace_status(keyspace.model_copy(update={"status": status_after(keyspace, conditions)}))
 
 
 async def follow_records(records: Records, loop: Loop[str, View, Step]) -> None:

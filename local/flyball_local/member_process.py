@@ -26,8 +26,17 @@ LOCAL_DEFAULTS = {
     "max-connections": "200",
     "table-open-cache": "400",
     "table-definition-cache": "400",
+    "performance-schema-accounts-size": "16",
+    "performance-schema-hosts-size": "16",
+    "performance-schema-users-size": "16",
+    "performance-schema-digests-size": "200",
+    "performance-schema-error-size": "0",
 }
-"""Small ones: many members share a machine. A keyspace's ``config`` may say otherwise."""
+"""Small ones: many members share a machine. A keyspace's ``config`` may say otherwise.
+
+Of performance_schema only summaries that nobody here reads are cut down (100 MB a member). Its threads are not:
+safety goes by the sessions that it shows.
+"""
 
 
 def local_config(config: Mapping[str, str | int]) -> dict[str, str | int]:

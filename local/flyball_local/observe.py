@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from flyball.errors import EngineError
+from flyball.errors import Code, EngineError
 from flyball.expand import DesiredShard, expand
 from flyball.member.accounts import credentials_name
 from flyball.records import Failover, Keyspace, Shard
@@ -84,6 +84,9 @@ class Observer:
         except EngineError as foreign:
             self._attempts.note(name, foreign)
             return MemberView(name, foreign=True, trouble=self._attempts.trouble(name))
+        trouble = self._attempts.trouble(name)
+        if trouble is not None and trouble.code is Code.FOREIGN_DIRECTORY:
+            self._attempts.works(name)
         if identity is None:
             return MemberView(name, rests=rests, trouble=self._attempts.trouble(name))
         return MemberView(

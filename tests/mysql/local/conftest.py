@@ -1,0 +1,62 @@
+"""An engine without a topology service: members run and stay closed, and nothing opens them."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from flyball_local import mysqld
+from flyball_local.conditions import MEMBERS_RUNNING
+from flyball_local.engine import Setup
+from flyball_local.home import Home
+from flyball_local.mysqld import MysqldProcess
+from flyball_local.up import Up, up
+
+LIMIT = 120.0
+"""Seconds that anything awaited may take on a busy machine."""
+
+
+@pytest.fixture
+def bring_up(keyspace):
+    """``await bring_up(home, replicas=2)``: one keyspace, ``commerce``, until its members run."""
+
+    async def bring(home: Home, *, adopt: bool = False, wait: float = LIMIT, **spec: object) -> Up:
+        wanted = {"replicas": 1, "durability": {"policy": "none"}, **spec}
+        return await up(
+            home,
+            [keyspace(**wanted)],
+            background=True,
+            adopt=adopt,
+            wait=wait,
+            until=MEMBERS_RUNNING,
+            setup=Setup(home, topology=()),
+        )
+
+    return bring
+
+
+@pytest.fixture
+def process():
+    """The member's mysqld, as its state file tells."""
+
+    def read(home: Home, member: str) -> MysqldProcess:
+        state = mysqld.read_state(home.member(member))
+        assert state is not None
+        return state
+
+    return read
+
+
+@pytest.fixture
+def until():
+    """Waits on a condition, with a limit; returns what it returned."""
+
+    async def wait(condition: Callable[[], object], what: str = "") -> object:
+        async with asyncio.timeout(LIMIT):
+            while True:
+                found = condition()
+                if found:
+                    return found
+                await asyncio.sleep(0.02)
+
+    return wait
