@@ -14,7 +14,7 @@ BEGIN
   END;
   CALL flyball.lock_fence();
   CALL flyball.obey(p_term);
-  SET GLOBAL clone_valid_donor_list = '';
+  SET GLOBAL clone_valid_donor_list = DEFAULT;
   IF NOT @@GLOBAL.super_read_only THEN
     SET GLOBAL offline_mode = ON;
     SET GLOBAL rpl_semi_sync_source_enabled = OFF;
@@ -92,6 +92,7 @@ CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.follow(
   IN p_term BIGINT UNSIGNED, IN p_host VARCHAR(255), IN p_port INT UNSIGNED,
   IN p_user VARCHAR(32), IN p_password VARCHAR(255), IN p_acks BOOL)
 BEGIN
+  DECLARE v_first VARCHAR(64) DEFAULT '';
   DECLARE EXIT HANDLER FOR SQLEXCEPTION
   BEGIN
     CALL flyball.unlock_fence();
@@ -109,11 +110,13 @@ BEGIN
   IF flyball.has_source() THEN
     START REPLICA SQL_THREAD;
     STOP REPLICA IO_THREAD;
+  ELSE  -- auto-position is kept from then on; setting it again would need the applier stopped
+    SET v_first = ', SOURCE_AUTO_POSITION=1';
   END IF;
   CALL flyball.run_text(CONCAT(
     'CHANGE REPLICATION SOURCE TO SOURCE_HOST=', QUOTE(p_host), ', SOURCE_PORT=', p_port,
-    ', SOURCE_USER=', QUOTE(p_user), ', SOURCE_PASSWORD=', QUOTE(p_password),
-    ', SOURCE_AUTO_POSITION=1, SOURCE_HEARTBEAT_PERIOD=1, SOURCE_CONNECT_RETRY=1, SOURCE_RETRY_COUNT=0',
+    ', SOURCE_USER=', QUOTE(p_user), ', SOURCE_PASSWORD=', QUOTE(p_password), v_first,
+    ', SOURCE_HEARTBEAT_PERIOD=1, SOURCE_CONNECT_RETRY=1, SOURCE_RETRY_COUNT=0',
     ', SOURCE_SSL=1, SOURCE_SSL_VERIFY_SERVER_CERT=1, SOURCE_SSL_CA=', QUOTE(@@GLOBAL.ssl_ca)));
   START REPLICA;
   SET GLOBAL offline_mode = OFF;
