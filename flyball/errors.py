@@ -31,6 +31,7 @@ class Code(Enum):
     NO_SUCH_OBJECT = ("FB1009", "a keyspace, shard, member or record does not exist")
     NOT_A_DURATION = ("FB1010", "a text is not a duration or a quantity")
     BAD_USAGE = ("FB1011", "a command's arguments do not fit together")
+    NOT_CONFIRMED = ("FB1012", "a person did not confirm what cannot be undone")
     # --- store -------------------------------------------------------------------------------------
     CONFLICT = ("FB2001", "a record changed between reading and writing it")
     ALREADY_EXISTS = ("FB2002", "a record of that kind and name exists already")
@@ -44,6 +45,7 @@ class Code(Enum):
     MEMBER_REFUSED = ("FB3002", "a member answered with an error")
     TERM_TOO_OLD = ("FB3003", "a member has promised itself to a newer term")
     MEMBER_LOGIN = ("FB3004", "a member refuses the account or its certificate")
+    OUTCOME_UNKNOWN = ("FB3005", "a connection broke after a statement was sent: what it did is unknown")
     # --- refusals ----------------------------------------------------------------------------------
     NOT_REVOKED = ("FB4001", "members that are not reached could still acknowledge writes")
     CANDIDATE_UNFIT = ("FB4002", "the member asked for cannot become primary")
@@ -53,6 +55,7 @@ class Code(Enum):
     LINE_INCOMPLETE = ("FB4006", "no reached member holds every transaction that was received")
     NOT_EMPTY = ("FB4007", "a member that should be empty holds data")
     TIMED_OUT = ("FB4008", "what was asked for did not happen within its limit")
+    NOT_DONE = ("FB4009", "a request ended without doing what was asked for")
     # --- engine ------------------------------------------------------------------------------------
     NO_MYSQL = ("FB5001", "no MySQL 8.4 or newer can be had")
     PORT_IN_USE = ("FB5002", "a port that the engine needs is taken")
