@@ -1,37 +1,73 @@
-"""Logs: one event a line, as JSON when nobody watches, readable on a terminal.
+"""Logs: one event a line, for machines where nobody watches, for people on a terminal.
 
-What an event is about stands in fields of its own (keyspace, shard, member, term, workflow, step), given with
-``logger.info(text, extra={...})``. No secret is ever passed to a logger.
+A program calls :func:`configure` once. What an event is about goes into ``extra``, by these names::
+
+    logger.info("primary is dead", extra={"shard": "commerce-80-x", "term": 7})
+
+Where standard error is a terminal that reads ``12:01:07.318 INFO shard=commerce-80-x term=7 primary is dead``, and
+elsewhere it is a JSON object with ``time`` (RFC 3339, UTC), ``level``, ``logger``, ``message``, those fields, and
+``error`` with the traceback where there is one. Secrets never belong into a message.
 """
 
 import json
 import logging
 import sys
 from datetime import UTC, datetime
+from typing import TextIO
 
-FIELDS = ("loop", "key", "keyspace", "shard", "member", "term", "workflow", "step", "stage", "attempt", "milliseconds")
-"""The fields that an event may carry."""
+from flyball.errors import FlyballError
+
+FIELDS = ("keyspace", "shard", "member", "term", "workflow", "step")
+"""What an event can be about, in the order of printing."""
+
+LEVELS = ("debug", "info", "warning", "error")
+
+
+def configure(level: str = "info", stream: TextIO | None = None) -> None:
+    """Send the logs of this process to standard error, replacing where they went before.
+
+    :param level: one of :data:`LEVELS`; what is below it is dropped.
+    """
+    stream = stream or sys.stderr
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(ReadableLines() if stream.isatty() else JsonLines())
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
 
 
 class JsonLines(logging.Formatter):
-    """Each event as one JSON object."""
+    """A JSON object a line."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line, without a line break in it."""
-        moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
-        event: dict[str, object] = {"at": moment, "level": record.levelname.lower(), "logger": record.name}
-        event["message"] = record.getMessage()
-        event |= {name: value for name in FIELDS if (value := getattr(record, name, None)) is not None}
-        if record.exc_info:
+        """The event as one line of JSON."""
+        event: dict[str, object] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            **_about(record),
+        }
+        if record.exc_info and record.exc_info[1] is not None:
+            failure = record.exc_info[1]
+            if isinstance(failure, FlyballError):
+                event["code"] = failure.code.number
             event["error"] = self.formatException(record.exc_info)
         return json.dumps(event, ensure_ascii=False, default=str)
 
 
-def configure(level: int = logging.INFO) -> None:
-    """Send the events of this process to standard error."""
-    handler = logging.StreamHandler(sys.stderr)
-    if sys.stderr.isatty():
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S"))
-    else:
-        handler.setFormatter(JsonLines())
-    logging.basicConfig(level=level, handlers=[handler], force=True)
+class ReadableLines(logging.Formatter):
+    """A line for people; a traceback goes below it."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The event as a line."""
+        moment = datetime.fromtimestamp(record.created, UTC).astimezone()
+        time = f"{moment:%H:%M:%S}.{moment.microsecond // 1000:03}"
+        about = "".join(f"{name}={value} " for name, value in _about(record).items())
+        line = f"{time} {record.levelname} {about}{record.getMessage()}"
+        if record.exc_info and record.exc_info[1] is not None:
+            line += "\n" + self.formatException(record.exc_info)
+        return line
+
+
+def _about(record: logging.LogRecord) -> dict[str, object]:
+    found = {name: getattr(record, name, None) for name in FIELDS}
+    return {name: value for name, value in found.items() if value is not None}
