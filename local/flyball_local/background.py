@@ -111,7 +111,9 @@ def _write(file: Path, state: Background) -> None:
 
 
 def _is_it(state: Background, seen: Process) -> bool:
-    return seen.began == state.began and state.boot == boot_id() and seen.command == state.command
+    """Whether that is the process; one that is just ending loses its command line before its files and locks."""
+    known = not seen.command or seen.command == state.command
+    return seen.began == state.began and state.boot == boot_id() and known
 
 
 def is_running(state: Background | None) -> bool:

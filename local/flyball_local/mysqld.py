@@ -209,7 +209,9 @@ def _write_state(member: Path, state: MysqldProcess) -> None:
 
 
 def _is_ours(state: MysqldProcess, seen: Process) -> bool:
-    return seen.began == state.began and state.boot == boot_id() and f"--datadir={state.data}" in seen.command
+    """Whether that is the process; one that is just ending loses its command line before its files and locks."""
+    known = not seen.command or f"--datadir={state.data}" in seen.command
+    return seen.began == state.began and state.boot == boot_id() and known
 
 
 def is_running(state: MysqldProcess) -> bool:

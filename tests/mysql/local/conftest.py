@@ -1,6 +1,7 @@
 """An engine without a topology service: members run and stay closed, and nothing opens them."""
 
 import asyncio
+import inspect
 from collections.abc import Callable
 
 import pytest
@@ -49,12 +50,14 @@ def process():
 
 @pytest.fixture
 def until():
-    """Waits on a condition, with a limit; returns what it returned."""
+    """Waits on a condition, which may be asynchronous, with a limit; returns what it returned."""
 
-    async def wait(condition: Callable[[], object], what: str = "") -> object:
+    async def wait(condition: Callable[[], object]) -> object:
         async with asyncio.timeout(LIMIT):
             while True:
                 found = condition()
+                if inspect.isawaitable(found):
+                    found = await found
                 if found:
                     return found
                 await asyncio.sleep(0.02)
