@@ -5,7 +5,7 @@ A program calls :func:`configure` once. What an event is about goes into ``extra
     logger.info("primary is dead", extra={"shard": "commerce-80-x", "term": 7})
 
 Where standard error is a terminal that reads ``12:01:07.318 INFO shard=commerce-80-x term=7 primary is dead``, and
-elsewhere it is a JSON object with ``time`` (RFC 3339, UTC), ``level``, ``logger``, ``message``, those fields, and
+elsewhere it is a JSON object with ``at`` (RFC 3339, UTC), ``level``, ``logger``, ``message``, those fields, and
 ``error`` with the traceback where there is one. Secrets never belong into a message.
 """
 
@@ -17,21 +17,19 @@ from typing import TextIO
 
 from flyball.errors import FlyballError
 
-FIELDS = ("keyspace", "shard", "member", "term", "workflow", "step")
-"""What an event can be about, in the order of printing."""
-
-LEVELS = ("debug", "info", "warning", "error")
+FIELDS = ("loop", "key", "keyspace", "shard", "member", "term", "workflow", "step", "stage", "attempt", "milliseconds")
+"""The fields that an event may carry, in the order of printing."""
 
 
-def configure(level: str = "info", stream: TextIO | None = None) -> None:
-    """Send the logs of this process to standard error, replacing where they went before.
+def configure(level: int = logging.INFO, stream: TextIO | None = None) -> None:
+    """Send the events of this process to standard error, replacing where they went before.
 
-    :param level: one of :data:`LEVELS`; what is below it is dropped.
+    :param level: as in :mod:`logging`; what is below it is dropped.
     """
     stream = stream or sys.stderr
     handler = logging.StreamHandler(stream)
     handler.setFormatter(ReadableLines() if stream.isatty() else JsonLines())
-    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    logging.basicConfig(level=level, handlers=[handler], force=True)
 
 
 class JsonLines(logging.Formatter):
@@ -40,7 +38,7 @@ class JsonLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """The event as one line of JSON."""
         event: dict[str, object] = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),

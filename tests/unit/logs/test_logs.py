@@ -28,26 +28,27 @@ def _logging_as_it_was():
 def test_an_event_is_one_json_object_a_line_off_a_terminal():
     stream = io.StringIO()
     logs.configure(stream=stream)
-    logging.getLogger("a").info("lost %s\nagain", "it", extra={"shard": "commerce-80-x", "term": 7, "other": 1})
+    logging.getLogger("a").info(
+        "lost %s\nagain", "it", extra={"shard": "commerce-80-x", "term": 7, "milliseconds": 1.5, "other": 1}
+    )
     (line,) = stream.getvalue().splitlines()
     event = json.loads(line)
-    assert event.pop("time").endswith("+00:00")
+    assert event.pop("at").endswith("+00:00")
     assert event == {
         "level": "info",
         "logger": "a",
         "message": "lost it\nagain",
         "shard": "commerce-80-x",
         "term": 7,
+        "milliseconds": 1.5,
     }
 
 
 def test_a_failure_carries_its_code_and_traceback():
     stream = io.StringIO()
     logs.configure(stream=stream)
-    try:
-        raise StoreError(Code.STORE_AWAY, "gone")
-    except StoreError:
-        logging.getLogger("a").exception("failed")
+    failure = StoreError(Code.STORE_AWAY, "gone")
+    logging.getLogger("a").error("failed", exc_info=failure)
     event = json.loads(stream.getvalue())
     assert event["code"] == "FB2005"
     assert "StoreError" in event["error"]
@@ -62,6 +63,6 @@ def test_people_read_a_line():
 
 def test_what_is_below_the_level_is_dropped():
     stream = io.StringIO()
-    logs.configure("error", stream)
+    logs.configure(logging.ERROR, stream)
     logging.getLogger("a").warning("nothing")
     assert stream.getvalue() == ""
