@@ -30,6 +30,7 @@ from flyball_topology.diagnose import diagnose, primary_is_dead
 from flyball_topology.members import Members
 from flyball_topology.metrics import Metrics
 from flyball_topology.publish import publish
+from flyball_topology.reseed import CLONE_TRY
 from flyball_topology.steps import FailoverChange, OperationChange, Step
 from flyball_topology.view import Fleet, Tried, View
 from flyball_topology.watching import Watch
@@ -230,6 +231,7 @@ class ShardController:
     def _forget_what_helped(self, memory: _Memory, view: View) -> None:
         if memory.tried:
             present = {f"{finding.kind.name} {finding.member}" for finding in diagnose(view)}
+            present |= {f"{CLONE_TRY} {o.spec.member}" for o in view.operations if o.status.phase is not None}
             memory.tried = {key: tried for key, tried in memory.tried.items() if key in present}
 
     # --- acting -------------------------------------------------------------------------------------------

@@ -29,7 +29,11 @@ def revoke(view: View, transition: Transition) -> Deciding:
     planned = _planned_candidate(view, transition)
     if planned is not None:
         return planned
-    to_fence = [member.name for member in view.members.values() if member.seen and not fenced(member, term)]
+    to_fence = [
+        member.name
+        for member in view.members.values()
+        if member.seen and not fenced(member, term) and member.seen.clone_state != "In Progress"
+    ]
     if to_fence and not view.failure:
         step = Step(f"fence {', '.join(to_fence)}", acts=_fences(to_fence, term), disruptive=True, within=1.5)
         return take(view, step, f"nobody of an older reign may acknowledge a write under term {term}")

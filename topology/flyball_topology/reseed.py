@@ -22,6 +22,11 @@ from flyball_topology.view import MemberView, View
 
 CLONES_AT_ONCE = 2
 """In the whole fleet: a clone takes what the network and the disks have."""
+FIRST_REST = 5.0
+LONGEST_REST = 300.0
+"""Seconds between two tries of a clone that failed: doubling from the first to the longest."""
+CLONE_TRY = "CLONE"
+"""How such tries are remembered, with the member's name behind it."""
 
 
 def ask(view: View, finding: Finding) -> Deciding | None:
@@ -116,8 +121,13 @@ def _clone(view: View, operation: Operation, member: MemberView) -> Deciding | N
     source = donor(view, member)
     if source is None:
         return None
+    tries = f"{CLONE_TRY} {member.name}"
+    tried = view.tried.get(tries)
+    if tried is not None and view.now < tried.at + min(FIRST_REST * 2.0 ** (tried.times - 1), LONGEST_REST):
+        return None
     step = Step(
         f"clone {member.name} from {source.name}",
+        remedies=tries,
         acts=(Clone(member.name, view.reign.term, source.name),),
         disruptive=True,
     )

@@ -227,7 +227,8 @@ BEGIN
 END $$
 
 -- Name the donor that a clone may come from. CLONE itself takes no variables, so it is the topology service's own
--- statement; without this act it finds no valid donor, and a fence takes the donor away again (rule 4).
+-- statement; without this act it finds no valid donor, and a fence takes the donor away again (rule 4). CLONE refuses
+-- to run under super_read_only; read_only and offline_mode stay ON.
 DROP PROCEDURE IF EXISTS flyball.arm_clone $$
 CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.arm_clone(
   IN p_term BIGINT UNSIGNED, IN p_host VARCHAR(255), IN p_port INT UNSIGNED)
@@ -239,7 +240,7 @@ BEGIN
   END;
   CALL flyball.lock_fence();
   CALL flyball.obey(p_term);
-  IF NOT @@GLOBAL.super_read_only THEN
+  IF NOT @@GLOBAL.read_only THEN
     SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = 33002, MESSAGE_TEXT = 'FB3002 this member takes writes: fence it first';
   END IF;
   SET GLOBAL offline_mode = ON;
@@ -247,6 +248,7 @@ BEGIN
     STOP REPLICA;
   END IF;
   SET GLOBAL clone_valid_donor_list = CONCAT(p_host, ':', p_port);
+  SET GLOBAL super_read_only = OFF;
   CALL flyball.unlock_fence();
 END $$
 
