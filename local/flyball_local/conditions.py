@@ -93,7 +93,11 @@ def _why_not_ready(view: KeyspaceView, decision: Decision[Step]) -> Iterator[Rea
     if view.keyspace.metadata.deletion_requested:
         yield "Deleting", "the keyspace comes down"
     for shard in view.desired:
-        yield from _why_shard_not_ready(view.shards[shard.name])
+        record = view.shards[shard.name]
+        yield from _why_shard_not_ready(record)
+        surplus = [member.name for member in record.spec.members if member.name not in shard.members]
+        if surplus:
+            yield "MembersLeaving", f"shard {shard.name} lets {', '.join(surplus)} go"
     if view.keyspace.spec.paused:
         yield "Paused", "the keyspace is paused: nothing of it is touched"
     if decision.awaited:
