@@ -24,6 +24,7 @@ from flyball.records.failover import Step as DoneStep
 from flyball.records.failover import StepState
 from flyball.records.shard import Phase, ShardStatus, Transition
 from flyball.store.port import ConflictError, Records, no_such
+from flyball_topology.budgets import Budgets, Kind
 from flyball_topology.cache import Cache
 from flyball_topology.decide import decide
 from flyball_topology.diagnose import diagnose, primary_is_dead
@@ -85,6 +86,7 @@ class ShardController:
         self._metrics = metrics
         self._today = today
         self._memory: dict[str, _Memory] = {}
+        self._budgets = Budgets()
 
     # --- the loop's four functions ------------------------------------------------------------------------
 
@@ -104,16 +106,21 @@ class ShardController:
         if memory.reigning != shard.status.reign.term:
             memory.reigning = shard.status.reign.term
             memory.watch.beats.reset()
+        failovers = tuple(f for f in self._failovers.all() if f.spec.shard == key and not f.status.outcome.ended)
+        operations = tuple(o for o in self._operations.all() if _touches(o, shard))
+        self._give_back(shard, operations)
         view = View(
             now=now,
             shard=shard,
             members=members,
-            failovers=tuple(f for f in self._failovers.all() if f.spec.shard == key and not f.status.outcome.ended),
-            operations=tuple(o for o in self._operations.all() if _touches(o, shard)),
+            failovers=failovers,
+            operations=operations,
             phase_age=now - memory.phase_since,
             failure=memory.failure,
             emergencies=tuple(memory.emergencies),
             tried=dict(memory.tried),
+            moves=self._budgets.of(Kind.MOVE, key, shard.spec.keyspace),
+            clones=self._budgets.of(Kind.CLONE, key, shard.spec.keyspace),
             fleet=self._fleet(),
             beat_hung=memory.watch.beats.hung(),
         )
@@ -134,6 +141,8 @@ class ShardController:
         if step.acts:
             await self._act_on_members(memory, step)
         await self._write(memory, step)
+        if step.spends is not None and memory.shard is not None:
+            self._budgets.take(step.spends, key, memory.shard.spec.keyspace, self._clock())
         took = (self._clock() - started) * 1000
         in_flight = memory.shard is not None and memory.shard.status.transition is not None
         if in_flight or step.failover is not None or step.status is not None:
@@ -213,7 +222,6 @@ class ShardController:
         return Fleet(
             shards=len(self._memory),
             dead=sum(memory.dead for memory in self._memory.values()),
-            cloning=self._members.cloning(),
         )
 
     def _beat(self, memory: _Memory, view: View) -> None:
@@ -227,6 +235,14 @@ class ShardController:
         if view.now - memory.beat_at >= 0.9:
             memory.beat_at = view.now
             memory.watch.beats.send(view.shard, primary)
+
+    def _give_back(self, shard: Shard, operations: tuple[Operation, ...]) -> None:
+        """What has ended spends nothing any more."""
+        transition = shard.status.transition
+        moving = {transition.failover} if transition else set()
+        cloning = {operation.name for operation in operations if operation.status.phase is not None}
+        self._budgets.give_back(Kind.MOVE, shard.name, shard.spec.keyspace, moving)
+        self._budgets.give_back(Kind.CLONE, shard.name, shard.spec.keyspace, cloning)
 
     def _forget_what_helped(self, memory: _Memory, view: View) -> None:
         if memory.tried:

@@ -120,6 +120,8 @@ def _settings(view: View, primary: MemberView, seen: Snapshot) -> Iterator[Findi
 
 def _replicas(view: View) -> Iterator[Finding]:
     kept_out = {operation.spec.member for operation in view.operations if operation.spec.type is OperationType.FENCE}
+    for gone in sorted({*view.shard.status.ackers} - view.members.keys()):
+        yield Finding(Kind.MEMBER_AWAY, gone, "it is not declared any more")
     for member in view.replicas:
         if member.spec.intent is Intent.LEAVE:
             yield Finding(Kind.LEAVING, member.name)

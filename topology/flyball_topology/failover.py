@@ -43,7 +43,6 @@ def start(view: View, cause: Finding, seen: tuple[str, ...]) -> Deciding:
         f"issue term {issued}",
         status=status_with(view, issued=issued, transition=_transition(issued, change.name, str(cause))),
         failover=change,
-        disruptive=True,
     )
     return take(view, step, str(cause), seen=seen)
 
@@ -63,7 +62,6 @@ def answer(view: View, failover: Failover) -> Deciding:
         f"issue term {issued}",
         status=status_with(view, issued=issued, transition=transition),
         failover=failover_change(view, failover.name, Outcome.RUNNING, term=issued, from_primary=view.reign.primary),
-        disruptive=True,
     )
     return take(view, step, f"{failover.name} asks for a failover")
 

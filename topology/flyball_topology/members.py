@@ -28,10 +28,6 @@ class Members(Protocol):
         """Write heartbeat number ``beat`` through the primary, and renew its lease."""
         ...
 
-    def cloning(self) -> int:
-        """How many members are being cloned by this service."""
-        ...
-
     def forget(self, shard: str) -> None:
         """Close the sessions of a shard that is gone."""
         ...

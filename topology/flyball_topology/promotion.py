@@ -35,7 +35,7 @@ def revoke(view: View, transition: Transition) -> Deciding:
         if member.seen and not fenced(member, term) and member.seen.clone_state != "In Progress"
     ]
     if to_fence and not view.failure:
-        step = Step(f"fence {', '.join(to_fence)}", acts=_fences(to_fence, term), disruptive=True, within=1.5)
+        step = Step(f"fence {', '.join(to_fence)}", acts=_fences(to_fence, term), within=1.5)
         return take(view, step, f"nobody of an older reign may acknowledge a write under term {term}")
     open_suspects = unrevoked(view, term)
     if open_suspects and not transition.accept_loss:
@@ -141,7 +141,7 @@ def _open(view: View, transition: Transition, candidate: MemberView, seen: Snaps
     else:
         acts.append(CatchUp(candidate.name, transition.term, transition.holds))
         names.append(f"wait for {candidate.name} to apply what it received")
-    step = Step("; ".join(names), acts=tuple(acts), disruptive=True)
+    step = Step("; ".join(names), acts=tuple(acts))
     return take(view, step, f"{candidate.name} takes over under term {transition.term}")
 
 

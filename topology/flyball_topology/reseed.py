@@ -14,14 +14,13 @@ from flyball.records import Operation
 from flyball.records.failover import Outcome
 from flyball.records.operation import OperationSpec, OperationStatus, OperationType, ReseedPhase
 from flyball_topology import ackset
+from flyball_topology.budgets import Kind, Spend, allows
 from flyball_topology.changes import Deciding, take, wait
 from flyball_topology.findings import Finding
 from flyball_topology.line import Errant, beside_the_line
 from flyball_topology.steps import Clone, Fence, OperationChange, Step
 from flyball_topology.view import MemberView, View
 
-CLONES_AT_ONCE = 2
-"""In the whole fleet: a clone takes what the network and the disks have."""
 FIRST_REST = 5.0
 LONGEST_REST = 300.0
 """Seconds between two tries of a clone that failed: doubling from the first to the longest."""
@@ -89,13 +88,14 @@ def _begin(view: View, operation: Operation, member: MemberView) -> Deciding | N
     if member.seen is None:
         return None
     others = [o for o in view.operations if o is not operation and o.status.phase is not None]
-    if others or donor(view, member) is None or view.fleet.cloning >= CLONES_AT_ONCE:
+    if others or donor(view, member) is None or not allows(view.clones, view.now, operation.name):
         return None
     gives_up = beside_the_line(view, member).transactions
     status = operation.status.model_copy(
         update={"outcome": Outcome.RUNNING, "phase": ReseedPhase.LEAVING, "evidence": str(gives_up)}
     )
-    step = Step(f"begin the reseed of {member.name}", operation=OperationChange(operation.name, status))
+    spends = Spend(Kind.CLONE, operation.name)
+    step = Step(f"begin the reseed of {member.name}", operation=OperationChange(operation.name, status), spends=spends)
     return take(view, step, operation.spec.reason or "asked for")
 
 
@@ -129,7 +129,6 @@ def _clone(view: View, operation: Operation, member: MemberView) -> Deciding | N
         f"clone {member.name} from {source.name}",
         remedies=tries,
         acts=(Clone(member.name, view.reign.term, source.name),),
-        disruptive=True,
     )
     return take(view, step, operation.spec.reason or "asked for", awaited=(f"{member.name} to come back",))
 

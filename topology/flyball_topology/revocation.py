@@ -18,7 +18,8 @@ def policy(view: View, spec: DurabilitySpec, ackers: tuple[str, ...]) -> Durabil
         return NoDurability()
     if spec.policy is DurabilityPolicy.SEMI_SYNC:
         return SemiSync(acks=spec.acks, ackers=frozenset(ackers))
-    zones = {name: view.members[name].spec.zone if name in view.members else "" for name in ackers}
+    # A zone that is not known is a zone of its own: whoever may have acknowledged must be reached.
+    zones = {name: (view.members[name].spec.zone if name in view.members else "") or f"?{name}" for name in ackers}
     return CrossZone.across(zones, acks=spec.acks, ackers=frozenset(ackers))
 
 

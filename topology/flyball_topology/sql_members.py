@@ -75,10 +75,6 @@ class SqlMembers:
         session = await self._session(shard, member, "beat")
         await session.query(call("beat", shard.status.reign.term, beat, LEASE))
 
-    def cloning(self) -> int:
-        """Clones in flight."""
-        return sum(member.clone is not None and not member.clone.done() for member in self._members.values())
-
     def forget(self, shard: str) -> None:
         """Close the shard's sessions."""
         for key in [key for key in self._members if key[0] == shard]:

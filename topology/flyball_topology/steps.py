@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from flyball.records.failover import FailoverSpec, FailoverStatus
 from flyball.records.operation import OperationSpec, OperationStatus
 from flyball.records.shard import ShardStatus
+from flyball_topology.budgets import Spend
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +136,7 @@ class OperationChange:
 class Step:
     """What one pass does: acts on members at the same time, or one change of records.
 
-    ``name`` is what people read. ``disruptive`` steps count against the budgets.
+    ``name`` is what people read. A step that begins a voluntary disruption says what it ``spends``.
     """
 
     name: str
@@ -143,7 +144,7 @@ class Step:
     status: ShardStatus | None = None
     failover: FailoverChange | None = None
     operation: OperationChange | None = None
-    disruptive: bool = False
+    spends: Spend | None = None
     remedies: str = ""
     """The finding that the step is a remedy for: tried again only after a rest that grows."""
     within: float = field(default=5.0, kw_only=True)

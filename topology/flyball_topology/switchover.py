@@ -15,6 +15,7 @@ from flyball.records import Failover
 from flyball.records.failover import Outcome
 from flyball.records.keyspace import DurabilityPolicy
 from flyball.records.shard import Mode, Phase, Suspect, Transition
+from flyball_topology.budgets import Kind, Spend, allows
 from flyball_topology.candidates import Unfit, best_for_switchover, unfit_for_switchover, unfit_to_acknowledge
 from flyball_topology.changes import (
     Deciding,
@@ -47,6 +48,8 @@ def start(view: View, failover: Failover) -> Deciding:
         if unfit is not None:
             return refuse(view, failover, unfit.code, unfit.reason)
         chosen = wanted
+    if not allows(view.moves, view.now, failover.name):
+        return wait(view, "the budget of planned changes is spent", f"others to end, then {failover.name}")
     transition = Transition(
         mode=Mode.PLANNED,
         phase=Phase.PREPARING,
@@ -60,6 +63,7 @@ def start(view: View, failover: Failover) -> Deciding:
         failover=failover_change(
             view, failover.name, Outcome.RUNNING, from_primary=view.reign.primary, to_primary=chosen
         ),
+        spends=Spend(Kind.MOVE, failover.name),
     )
     return take(view, step, f"{failover.name} asks for {chosen} as primary")
 
@@ -101,7 +105,7 @@ def switch(view: View, transition: Transition) -> Deciding:
         return undo(view, transition, f"the switch took longer than {SWITCH_WITHIN:g} s")
     term = view.reign.term
     if not primary.seen.super_read_only:
-        step = Step(f"freeze {primary.name}", acts=(Freeze(primary.name, term),), disruptive=True)
+        step = Step(f"freeze {primary.name}", acts=(Freeze(primary.name, term),))
         return take(view, step, "writes stop; what is in flight ends and is acknowledged")
     holds = on_line(view, primary.seen.executed)
     if not candidate.seen.executed.contains(holds):

@@ -11,6 +11,7 @@ from enum import Enum
 from flyball.gtid import GtidSet
 from flyball.records import Failover, Operation, Shard
 from flyball.records.shard import MemberSpec, Reign
+from flyball.stability import Budget
 
 HOUSEKEEPING = "flyball"
 """The GTID tag of heartbeats, pulses and journal rows (rule 13)."""
@@ -150,7 +151,6 @@ class Fleet:
 
     shards: int = 1
     dead: int = 0
-    cloning: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +180,9 @@ class View:
     """When past emergency failovers of the shard ended."""
     tried: Mapping[str, Tried] = field(default_factory=dict)
     """By finding: what was tried against it."""
+    moves: tuple[Budget, ...] = ()
+    clones: tuple[Budget, ...] = ()
+    """What may be spent, of the shard, its keyspace and the fleet."""
     fleet: Fleet = field(default_factory=Fleet)
     beat_hung: float = 0.0
     """Seconds that the oldest unanswered heartbeat has been waiting."""
