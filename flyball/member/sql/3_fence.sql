@@ -4,6 +4,7 @@
 DROP PROCEDURE IF EXISTS flyball.lock_fence $$
 CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.lock_fence()
 BEGIN
+  SET SESSION autocommit = ON;  -- sql_log_bin cannot be changed inside a transaction
   IF NOT COALESCE(GET_LOCK('flyball.fence', 3), 0) THEN
     SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = 33002, MESSAGE_TEXT = 'FB3002 another act holds this member';
   END IF;
