@@ -6,6 +6,7 @@ the others of the keyspace go on. What concerns the whole keyspace fails the pas
 
 import asyncio
 import hashlib
+import logging
 import shutil
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ from flyball_local.identity import Identity, identities, read_identity, write_id
 from flyball_local.member_process import start_member
 from flyball_local.mysql_programs import MySQL
 from flyball_local.stopping import stop_member
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,7 @@ async def _for_member(tools: Tools, member: str, work: Awaitable[None]) -> None:
     try:
         await work
     except FlyballError as error:
+        logger.warning("%s", error, extra={"member": member})
         tools.attempts.failed(member, error, tools.clock())
 
 
@@ -127,11 +131,15 @@ async def _start(tools: Tools, keyspace: Keyspace, member: str) -> None:
 async def _stop(tools: Tools, keyspace: Keyspace, members: tuple[str, ...]) -> None:
     secret = await tools.secrets.get(credentials_name(keyspace.name))
     password = secret["engine"] if secret else None
+
+    async def stop(member: str) -> None:
+        how = await stop_member(tools.home.member(member), tools.home.socket(member), password)
+        logger.info("%s: %s", member, how.value, extra={"member": member})
+        tools.attempts.forget(member)
+
     async with asyncio.TaskGroup() as stops:
         for member in members:
-            stops.create_task(stop_member(tools.home.member(member), tools.home.socket(member), password))
-    for member in members:
-        tools.attempts.forget(member)
+            stops.create_task(stop(member))
 
 
 async def _move_primary(tools: Tools, keyspace: Keyspace, step: steps.MovePrimary) -> None:

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
+from flyball import logs
 from flyball.errors import FlyballError
 from flyball.secrets import FileSecrets
 from flyball.stability import Backoff
@@ -125,7 +126,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--topology", help="the topology service's command, as a JSON list of words; [] for none")
     given = parser.parse_args(arguments)
     words = tuple(json.loads(given.topology)) if given.topology else topology_process.COMMAND
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    logs.configure()
     try:
         asyncio.run(run(Setup(find_home(given.home), words)))
     except FlyballError as error:

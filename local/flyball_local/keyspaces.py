@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Callable
 from random import Random
 
@@ -12,12 +13,15 @@ from flyball.loop import Loop, Outcome
 from flyball.records import Condition, Keyspace, Shard
 from flyball.stability import Backoff
 from flyball.store import ConflictError, Deleted, Records, Synced, Unreadable
+from flyball_local import steps
 from flyball_local.acts import Tools, act
 from flyball_local.conditions import conditions_of, conditions_of_all, conditions_of_failure, status_after
 from flyball_local.observe import Observer
 from flyball_local.plan import plan
 from flyball_local.steps import Step
 from flyball_local.view import Gone, KeyspaceView
+
+logger = logging.getLogger(__name__)
 
 DEADLINES = Deadlines(observe=30.0, act=900.0, record=30.0)
 """Seconds. The longest act is the initialisation of a template on a slow machine."""
@@ -58,6 +62,7 @@ class KeyspaceController:
 
     async def act(self, key: str, step: Step) -> Outcome:
         """See :class:`flyball.loop.Controller`. A record that changed meanwhile is read again, and decided anew."""
+        logger.info("%s", steps.in_words(step), extra={"keyspace": key, "step": type(step).__name__})
         try:
             return await act(self._tools, self._keyspaces[key], step)
         except ConflictError:

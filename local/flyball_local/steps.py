@@ -111,3 +111,18 @@ Step = (
     | RemoveDirectories
 )
 """What the engine does, one at a time."""
+
+
+def in_words(step: Step) -> str:
+    """The step as a line of a log, ``StartMember commerce-80-x-2``."""
+    parts: list[str] = [type(step).__name__]
+    match step:
+        case CreateShard(name) | DeleteShard(name):
+            parts.append(name)
+        case ReplaceShard(read):
+            parts.append(read.name)
+        case ClaimDirectory(_, member) | MovePrimary(_, member) | Initialise(member) | StartMember(member):
+            parts.append(member)
+        case StopMembers(members) | RemoveDirectories(members):
+            parts.extend(members)
+    return " ".join(parts)

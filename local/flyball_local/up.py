@@ -9,6 +9,8 @@ everything down in order.
 
 import asyncio
 import contextlib
+import json
+import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -27,6 +29,7 @@ from flyball_local.engine import Setup, start_in_background
 from flyball_local.engine_state import none_running, running_engine
 from flyball_local.home import Home
 from flyball_local.member_process import local_config
+from flyball_local.mysql_install import find_mysql
 
 ENGINE_LIMIT = 60.0
 """Seconds from the engine's start until it has taken the home over."""
@@ -77,6 +80,7 @@ async def up(
     wait: float = 120.0,
     until: str = READY,
     report: Report | None = None,
+    say: Callable[[str], None] | None = None,
     setup: Setup | None = None,
 ) -> Up:
     """Apply the keyspaces, start the engine where none runs, and wait until they serve.
@@ -84,6 +88,8 @@ async def up(
     :param background: return then; else stay until cancelled or told to end by a signal, and take all down.
     :param adopt: take over the data that an earlier keyspace of the same name left.
     :param wait: seconds; 0 does not wait. What was started goes on when the time is over.
+    :param report: hears how the keyspaces stand.
+    :param say: hears a line about what else takes long: fetching MySQL, and in the foreground what is stopped.
     :param until: the condition to wait for, ``Ready`` or ``MembersRunning``.
     :raises EngineError: ENGINE_RUNNING in the foreground when an engine runs; PROCESS_FAILED when it ends at once;
         PORT_IN_USE, FOREIGN_DIRECTORY, NO_MYSQL or DISK_FULL when a person must do something.
@@ -102,7 +108,7 @@ async def up(
     adopted = await _declare(home, keyspaces, adopt=adopt)
     with _signals_cancel(active=not background):
         try:
-            engine = running or await _start_engine(setup)
+            engine = running or await _start_engine(setup, say)
             names = [keyspace.name for keyspace in keyspaces]
             seen = await _wait_until(home, names, until, wait, report, adopt=adopt)
             result = Up(engine.pid, running is None, seen, adopted)
@@ -110,7 +116,7 @@ async def up(
                 await processes.wait_until_ended(engine, inf)
         except BaseException:
             if not background:
-                await asyncio.shield(asyncio.create_task(down(home)))
+                await asyncio.shield(asyncio.create_task(down(home, report=say)))
             raise
     return result
 
@@ -156,8 +162,12 @@ async def _apply(records: Records, old: Keyspace | None, new: Keyspace) -> Keysp
     return await records.replace_spec(old.model_copy(update={"spec": new.spec}))
 
 
-async def _start_engine(setup: Setup) -> processes.Background:
-    """Start the engine; returns when one has taken the home over, be it this one or one that was quicker."""
+async def _start_engine(setup: Setup, say: Callable[[str], None] | None) -> processes.Background:
+    """Start the engine; returns when one has taken the home over, be it this one or one that was quicker.
+
+    MySQL is looked for, and fetched, before: here somebody sees it.
+    """
+    await asyncio.to_thread(find_mysql, os.environ, None, say or (lambda _: None))
     started = start_in_background(setup)
     loop = asyncio.get_running_loop()
     deadline = loop.time() + ENGINE_LIMIT
@@ -224,6 +234,8 @@ def _engine_failed(home: Home) -> FlyballError:
     log = home.logs / "engine.log"
     lines = log.read_text(errors="replace").splitlines() if log.is_file() else []
     said = lines[-1] if lines else "it printed nothing"
+    with contextlib.suppress(ValueError, KeyError, TypeError):  # a line of something else, a traceback say
+        said = json.loads(said)["message"]
     return EngineError(Code.PROCESS_FAILED, f"the engine ended; its log ends with: {said}", f"see {log}.")
 
 

@@ -218,6 +218,13 @@ def test_members_leave_one_at_a_time_and_only_when_they_are_released():
     assert intents(view)[NAMES[2]] is Intent.LEAVE
 
 
+def test_while_one_leaves_no_other_is_told_to_even_if_it_would_have_come_first():
+    view = edited(with_status(steady(4), reign=Reign(term=1, primary=NAMES[3])), replicas=2)
+    view = after(view, plan(view).step)
+    assert [name for name, intent in intents(view).items() if intent is Intent.LEAVE] == [NAMES[2]]
+    assert plan(with_status(view, reign=Reign(term=2, primary=NAMES[0]))).step is None
+
+
 def test_a_release_of_another_incarnation_stops_nobody():
     view = edited(steady(3), replicas=2)
     view = after(view, plan(view).step)
