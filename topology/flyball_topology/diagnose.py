@@ -92,6 +92,8 @@ def _primary(view: View) -> Iterator[Finding]:
         return
     if primary_cannot_write(view):
         yield Finding(Kind.PRIMARY_CANNOT_WRITE, primary.name)
+    if seen.channel is not None:
+        yield Finding(Kind.PRIMARY_HAS_SOURCE, primary.name)
     yield from _settings(view, primary, seen)
     if primary.spec.intent is Intent.LEAVE:
         yield Finding(Kind.LEAVING, primary.name)

@@ -67,11 +67,11 @@ def beside_the_line(view: View, member: MemberView) -> Beside:
         own = member.earlier.received.only_uuids([primary.uuid]).without_tag(HOUSEKEEPING)
         stray = stray.union(own.subtract(primary.executed))
     if not stray.is_empty:
-        formerly_primary = snapshot.channel is None and snapshot.uuid in view.reign.past
+        formerly_primary = snapshot.reigned > 0 and snapshot.uuid in view.reign.past
         if formerly_primary and stray.sids == {snapshot.uuid}:
             return Beside(Errant.TAIL, stray)
         return Beside(Errant.FOREIGN, stray)
-    if primary is not None and member is not view.primary and snapshot.channel is None:
+    if primary is not None and member is not view.primary and snapshot.reigned > 0:
         rows = snapshot.executed.only_tag(HOUSEKEEPING).subtract(primary.executed)
         if not rows.is_empty:
             return Beside(Errant.HOUSEKEEPING, rows)

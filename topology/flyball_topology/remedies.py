@@ -23,6 +23,7 @@ from flyball_topology.steps import (
     FailoverChange,
     Fence,
     Follow,
+    ForgetSource,
     Isolate,
     Step,
     Thaw,
@@ -63,6 +64,11 @@ def _semi_sync(view: View, finding: Finding) -> Deciding:
     in_force = view.shard.status.durability or view.shard.spec.durability
     act = EnsureSemiSync(finding.member, view.reign.term, in_force.acks)
     return _act(view, finding, f"set semi-sync on {finding.member}", act)
+
+
+def _forget_source(view: View, finding: Finding) -> Deciding:
+    act = ForgetSource(finding.member, view.reign.term)
+    return _act(view, finding, f"drop the former source of {finding.member}", act)
 
 
 def _provision(view: View, finding: Finding) -> Deciding:
@@ -127,6 +133,7 @@ def ask_switchover(view: View, reason: str) -> Deciding:
 
 REMEDIES: dict[Kind, Remedy] = {
     Kind.PRIMARY_FROZEN: Remedy(_thaw),
+    Kind.PRIMARY_HAS_SOURCE: Remedy(_forget_source),
     Kind.SEMI_SYNC_SETTINGS: Remedy(_semi_sync),
     Kind.ACCOUNTS_MISSING: Remedy(_provision),
     Kind.ACK_SET_NOT_APPLIED: Remedy(_apply_ackers),

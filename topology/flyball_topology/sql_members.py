@@ -55,7 +55,7 @@ class SqlMembers:
         """One round trip on the kept session."""
         session = await self._session(shard, member, "probe")
         session.on_lost = on_lost
-        return snapshot((await session.query(call("probe")))[0])
+        return snapshot((await session.query(call("probe", True)))[0])  # noqa: FBT003 - SQL
 
     async def act(self, shard: Shard, act: steps.Act) -> Snapshot | None:
         """The act's procedures and a probe, in one round trip where the act is one statement."""
@@ -67,7 +67,8 @@ class SqlMembers:
             return None
         secret = await self._secret(shard)
         session = await self._session(shard, spec, "act")
-        statements = (*_statements(shard, act, secret), call("probe"))
+        deep = isinstance(act, steps.Establish | steps.Provision | steps.Admit)
+        statements = (*_statements(shard, act, secret), call("probe", deep))
         return snapshot((await session.query("; ".join(statements)))[0])
 
     async def beat(self, shard: Shard, member: MemberSpec, beat: int) -> None:
@@ -182,6 +183,8 @@ def _statements(shard: Shard, act: steps.Act, secret: Secret) -> tuple[str, ...]
                 call("promote", term, act.holds, act.acks, _accounts(act.ackers)),
                 call("journal", term, act.member, act.mode),
             )
+        case steps.ForgetSource():
+            return (call("forget_source", term),)
         case steps.Declare():
             return (call("declare_gtids", term, ",".join(act.gtids)),)
         case steps.Admit():

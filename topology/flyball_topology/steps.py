@@ -64,6 +64,11 @@ class Promote(Act):
 
 
 @dataclass(frozen=True, slots=True)
+class ForgetSource(Act):
+    """Drop the source that a new primary had: done after it reigns, since it takes tens of milliseconds."""
+
+
+@dataclass(frozen=True, slots=True)
 class Isolate(Act):
     """Keep the member out: no replication, no clients."""
 

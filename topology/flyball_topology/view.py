@@ -81,6 +81,8 @@ class Snapshot:
     databases: frozenset[str] | None = None
     followers: frozenset[str] = frozenset()
     """Of a writable member: the replication accounts that are connected."""
+    reigned: int = 0
+    """The term under which it last took writes, until it follows somebody; restarts do not change it."""
     waiting: int = 0
     """Sessions that have waited for an acknowledgement for a second or more."""
 

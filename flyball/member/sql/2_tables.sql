@@ -3,18 +3,16 @@
 CREATE DATABASE IF NOT EXISTS flyball;
 
 -- term: the highest that this server has promised to. opened: the term under which it takes writes, 0 when it does
--- not. A row of another server_uuid came with a clone and promises nothing.
+-- not. reigned: the same, kept through a restart, until it follows somebody: what it wrote last may be unacknowledged.
+-- watched_until: how long, by this server's own clock, the topology service is known to watch.
+-- A row of another server_uuid came with a clone and promises nothing.
 CREATE TABLE IF NOT EXISTS flyball.fence (
   id TINYINT UNSIGNED NOT NULL PRIMARY KEY CHECK (id = 1),
   server_uuid CHAR(36) CHARACTER SET ascii NOT NULL,
   term BIGINT UNSIGNED NOT NULL,
-  opened BIGINT UNSIGNED NOT NULL DEFAULT 0
-);
-
--- Until when, by this server's own clock, the topology service is known to watch.
-CREATE TABLE IF NOT EXISTS flyball.lease (
-  id TINYINT UNSIGNED NOT NULL PRIMARY KEY CHECK (id = 1),
-  expires DATETIME(6) NOT NULL
+  opened BIGINT UNSIGNED NOT NULL DEFAULT 0,
+  reigned BIGINT UNSIGNED NOT NULL DEFAULT 0,
+  watched_until DATETIME(6) NULL
 );
 
 -- A member starts closed, whatever it was before.

@@ -18,40 +18,50 @@ BEGIN
   DO RELEASE_LOCK('flyball.fence');
 END $$
 
--- Refuses a lower term, remembers a higher one. Called with the lock held. super_read_only refuses even an unlogged
--- write, so it is off for that one write; read_only and offline_mode stay as they are.
-DROP PROCEDURE IF EXISTS flyball.obey $$
-CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.obey(IN p_term BIGINT UNSIGNED)
+-- Refuses a lower term. Called with the lock held, like the two below.
+DROP PROCEDURE IF EXISTS flyball.check_term $$
+CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.check_term(IN p_term BIGINT UNSIGNED)
 BEGIN
-  DECLARE v_promised BIGINT UNSIGNED DEFAULT NULL;
+  DECLARE v_promised BIGINT UNSIGNED DEFAULT 0;
   DECLARE v_text VARCHAR(128);
   SELECT term INTO v_promised FROM flyball.fence WHERE id = 1 AND server_uuid = @@GLOBAL.server_uuid;
   IF v_promised > p_term THEN
     SET v_text = CONCAT('FB3003 term ', p_term, ' is below the fence ', v_promised);
     SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = 33003, MESSAGE_TEXT = v_text;
   END IF;
-  IF v_promised IS NULL OR v_promised < p_term THEN
-    CALL flyball.note(p_term, NULL);
+END $$
+
+-- Refuses a lower term, remembers a higher one.
+DROP PROCEDURE IF EXISTS flyball.obey $$
+CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.obey(IN p_term BIGINT UNSIGNED)
+BEGIN
+  CALL flyball.check_term(p_term);
+  IF NOT EXISTS (SELECT 1 FROM flyball.fence WHERE server_uuid = @@GLOBAL.server_uuid AND term = p_term) THEN
+    CALL flyball.note(p_term, NULL, NULL);
   END IF;
 END $$
 
--- Writes the fence row. p_opened NULL keeps what the row of this server says.
+-- Writes the fence row; NULL keeps what the row of this server says. super_read_only refuses even an unlogged write,
+-- so it is off for that one write; read_only and offline_mode stay as they are.
 DROP PROCEDURE IF EXISTS flyball.note $$
 CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.note(
-  IN p_term BIGINT UNSIGNED, IN p_opened BIGINT UNSIGNED)
+  IN p_term BIGINT UNSIGNED, IN p_opened BIGINT UNSIGNED, IN p_reigned BIGINT UNSIGNED)
 BEGIN
   DECLARE v_frozen INT DEFAULT @@GLOBAL.super_read_only;
   DECLARE v_opened BIGINT UNSIGNED DEFAULT 0;
+  DECLARE v_reigned BIGINT UNSIGNED DEFAULT 0;
   DECLARE EXIT HANDLER FOR SQLEXCEPTION
   BEGIN
     IF v_frozen THEN SET GLOBAL super_read_only = ON; END IF;
     RESIGNAL;
   END;
-  SELECT opened INTO v_opened FROM flyball.fence WHERE id = 1 AND server_uuid = @@GLOBAL.server_uuid;
+  SELECT opened, reigned INTO v_opened, v_reigned
+    FROM flyball.fence WHERE id = 1 AND server_uuid = @@GLOBAL.server_uuid;
   SET SESSION sql_log_bin = 0;
   IF v_frozen THEN SET GLOBAL super_read_only = OFF; END IF;
-  REPLACE INTO flyball.fence (id, server_uuid, term, opened)
-    VALUES (1, @@GLOBAL.server_uuid, p_term, COALESCE(p_opened, v_opened));
+  REPLACE INTO flyball.fence (id, server_uuid, term, opened, reigned, watched_until)
+    VALUES (1, @@GLOBAL.server_uuid, p_term, COALESCE(p_opened, v_opened), COALESCE(p_reigned, v_reigned),
+            NOW(6) + INTERVAL 10 SECOND);
   IF v_frozen THEN SET GLOBAL super_read_only = ON; END IF;
   SET SESSION sql_log_bin = 1;
 END $$

@@ -13,7 +13,7 @@ BEGIN
     RESIGNAL;
   END;
   CALL flyball.lock_fence();
-  CALL flyball.obey(p_term);
+  CALL flyball.check_term(p_term);
   SET GLOBAL clone_valid_donor_list = DEFAULT;
   IF NOT @@GLOBAL.super_read_only THEN
     SET GLOBAL offline_mode = ON;
@@ -23,7 +23,9 @@ BEGIN
   END IF;
   IF EXISTS (SELECT 1 FROM flyball.fence WHERE opened > 0) THEN
     SET GLOBAL offline_mode = ON;
-    CALL flyball.note(p_term, 0);
+    CALL flyball.note(p_term, 0, NULL);
+  ELSE
+    CALL flyball.obey(p_term);
   END IF;
   IF flyball.has_source() THEN
     STOP REPLICA IO_THREAD;
@@ -119,6 +121,9 @@ BEGIN
     ', SOURCE_HEARTBEAT_PERIOD=1, SOURCE_CONNECT_RETRY=1, SOURCE_RETRY_COUNT=0',
     ', SOURCE_SSL=1, SOURCE_SSL_VERIFY_SERVER_CERT=1, SOURCE_SSL_CA=', QUOTE(@@GLOBAL.ssl_ca)));
   START REPLICA;
+  IF EXISTS (SELECT 1 FROM flyball.fence WHERE opened > 0 OR reigned > 0) THEN
+    CALL flyball.note(p_term, 0, 0);
+  END IF;
   SET GLOBAL offline_mode = OFF;
   CALL flyball.unlock_fence();
 END $$
@@ -145,7 +150,8 @@ BEGIN
 END $$
 
 -- Take writes under p_term. Refused unless everything received is applied and p_holds is held. Semi-sync is on
--- before the first write can come; members outside the ack set are locked out before that too (rule 11).
+-- before the first write can come; members outside the ack set are locked out before that too (rule 11). The receiver
+-- stops first; the idle applier is left for forget_source, outside of the write pause.
 DROP PROCEDURE IF EXISTS flyball.promote $$
 CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.promote(
   IN p_term BIGINT UNSIGNED, IN p_holds LONGTEXT, IN p_acks INT UNSIGNED, IN p_ackers LONGTEXT)
@@ -153,25 +159,23 @@ BEGIN
   DECLARE v_opened BIGINT UNSIGNED DEFAULT 0;
   DECLARE EXIT HANDLER FOR SQLEXCEPTION
   BEGIN
+    IF @@GLOBAL.read_only THEN SET GLOBAL super_read_only = ON; END IF;
     CALL flyball.unlock_fence();
     RESIGNAL;
   END;
   CALL flyball.lock_fence();
-  CALL flyball.obey(p_term);
-  SELECT opened INTO v_opened FROM flyball.fence WHERE id = 1;
+  CALL flyball.check_term(p_term);
+  SELECT opened INTO v_opened FROM flyball.fence WHERE id = 1 AND server_uuid = @@GLOBAL.server_uuid;
   IF v_opened <> p_term OR @@GLOBAL.super_read_only OR @@GLOBAL.read_only OR @@GLOBAL.offline_mode THEN
+    IF flyball.has_source() THEN
+      STOP REPLICA IO_THREAD;
+    END IF;
     IF NOT GTID_SUBSET(p_holds, @@GLOBAL.gtid_executed) OR NOT flyball.has_applied() THEN
       SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = 33002,
         MESSAGE_TEXT = 'FB3002 this member lacks transactions that its promotion needs';
     END IF;
-    IF flyball.has_source() THEN
-      STOP REPLICA;
-      RESET REPLICA ALL;
-    END IF;
-    CALL flyball.note(p_term, p_term);
     SET GLOBAL super_read_only = OFF;
-    SET SESSION sql_log_bin = 0;
-    REPLACE INTO flyball.lease (id, expires) VALUES (1, NOW(6) + INTERVAL 10 SECOND);
+    CALL flyball.note(p_term, p_term, p_term);
     CALL flyball.set_ackers(p_ackers);
     IF p_acks > 0 THEN
       SET GLOBAL rpl_semi_sync_source_wait_for_replica_count = p_acks;
@@ -181,6 +185,25 @@ BEGIN
     END IF;
     SET GLOBAL read_only = OFF;
     SET GLOBAL offline_mode = OFF;
+  END IF;
+  CALL flyball.unlock_fence();
+END $$
+
+-- A primary replicates from nobody: drop the source that it had. Nothing is left in its relay log.
+DROP PROCEDURE IF EXISTS flyball.forget_source $$
+CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.forget_source(IN p_term BIGINT UNSIGNED)
+BEGIN
+  DECLARE EXIT HANDLER FOR SQLEXCEPTION
+  BEGIN
+    CALL flyball.unlock_fence();
+    RESIGNAL;
+  END;
+  CALL flyball.lock_fence();
+  CALL flyball.obey(p_term);
+  CALL flyball.must_be_open(p_term);
+  IF flyball.has_source() AND flyball.has_applied() THEN
+    STOP REPLICA;
+    RESET REPLICA ALL;
   END IF;
   CALL flyball.unlock_fence();
 END $$
@@ -219,7 +242,7 @@ BEGIN
   END IF;
   SET SESSION lock_wait_timeout = 3;
   SET GLOBAL super_read_only = ON;
-  CALL flyball.note(p_term, 0);
+  CALL flyball.note(p_term, 0, NULL);
   IF flyball.has_source() THEN
     STOP REPLICA;
   END IF;

@@ -19,7 +19,7 @@ BEGIN
   IF @@GLOBAL.gtid_executed <> '' AND v_opened <> p_term THEN
     SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = 34007, MESSAGE_TEXT = 'FB4007 this member is not empty';
   END IF;
-  CALL flyball.note(p_term, p_term);
+  CALL flyball.note(p_term, p_term, p_term);
   SET GLOBAL super_read_only = OFF;
   SET SESSION gtid_next = 'AUTOMATIC:flyball';
   CREATE DATABASE IF NOT EXISTS flyball_shard;

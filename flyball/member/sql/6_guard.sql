@@ -15,7 +15,7 @@ BEGIN
   END;
   CALL flyball.must_be_open(p_term);
   SET SESSION sql_log_bin = 0;
-  REPLACE INTO flyball.lease (id, expires) VALUES (1, NOW(6) + INTERVAL p_lease SECOND);
+  UPDATE flyball.fence SET watched_until = NOW(6) + INTERVAL p_lease SECOND WHERE id = 1;
   SET SESSION sql_log_bin = 1;
   SET SESSION gtid_next = 'AUTOMATIC:flyball';
   REPLACE INTO flyball_shard.heartbeat (id, term, beat) VALUES (1, p_term, p_beat);
@@ -26,8 +26,8 @@ DROP EVENT IF EXISTS flyball.pulse $$
 CREATE DEFINER='flyball_definer'@'localhost' EVENT flyball.pulse ON SCHEDULE EVERY 1 SECOND DO
 BEGIN
   DECLARE v_expired BOOL DEFAULT FALSE;
-  SELECT TRUE INTO v_expired FROM flyball.lease JOIN flyball.fence USING (id)
-    WHERE lease.expires < NOW(6) AND fence.opened > 0 AND fence.server_uuid = @@GLOBAL.server_uuid;
+  SELECT TRUE INTO v_expired FROM flyball.fence
+    WHERE watched_until < NOW(6) AND opened > 0 AND server_uuid = @@GLOBAL.server_uuid;
   IF v_expired AND GET_LOCK('flyball.pulse', 0) THEN
     SET SESSION gtid_next = 'AUTOMATIC:flyball';
     REPLACE INTO flyball_shard.pulse (id, at) VALUES (1, UTC_TIMESTAMP(6));
@@ -40,8 +40,8 @@ DROP EVENT IF EXISTS flyball.guard $$
 CREATE DEFINER='flyball_definer'@'localhost' EVENT flyball.guard ON SCHEDULE EVERY 1 SECOND DO
 BEGIN
   DECLARE v_expired BOOL DEFAULT FALSE;
-  SELECT TRUE INTO v_expired FROM flyball.lease JOIN flyball.fence USING (id)
-    WHERE lease.expires < NOW(6) AND fence.opened > 0 AND fence.server_uuid = @@GLOBAL.server_uuid;
+  SELECT TRUE INTO v_expired FROM flyball.fence
+    WHERE watched_until < NOW(6) AND opened > 0 AND server_uuid = @@GLOBAL.server_uuid;
   IF v_expired AND NOT @@GLOBAL.offline_mode AND EXISTS (
     SELECT 1 FROM performance_schema.threads
       WHERE processlist_state = 'Waiting for semi-sync ACK from replica' AND processlist_time >= 1) THEN
