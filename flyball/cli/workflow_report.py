@@ -1,0 +1,105 @@
+"""Failovers and Operations as people read them: a headline, a row, the whole story. Pure."""
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from flyball.cli.output import Document, table
+from flyball.records import Failover, Operation
+from flyball.records.failover import Outcome, Step
+
+Workflow = Failover | Operation
+
+STYLES = {
+    Outcome.PENDING: "yellow",
+    Outcome.RUNNING: "magenta",
+    Outcome.SUCCEEDED: "green",
+    Outcome.REFUSED: "red",
+    Outcome.UNDONE: "red",
+    Outcome.CANCELLED: "red",
+}
+
+
+def kind_of(workflow: Workflow) -> str:
+    """What it is: ``switchover``, ``failover``, ``reseed`` …"""
+    if isinstance(workflow, Operation):
+        return str(workflow.spec.type)
+    return "switchover" if workflow.spec.mode == "planned" else "failover"
+
+
+def about(workflow: Workflow) -> str:
+    """What it is about: a keyspace, a shard or a member."""
+    if isinstance(workflow, Operation) and workflow.spec.member:
+        return workflow.spec.member
+    return workflow.spec.shard or workflow.spec.keyspace
+
+
+def route(workflow: Workflow) -> str:
+    """From whom to whom; empty for an operation."""
+    if isinstance(workflow, Operation):
+        return ""
+    before, after = workflow.status.from_primary or "?", workflow.status.to_primary or workflow.spec.to or "?"
+    return f"{before} -> {after}"
+
+
+def milliseconds(workflow: Workflow) -> float | None:
+    """How long its steps took together; None while none is known."""
+    known = [step.milliseconds for step in workflow.status.steps if step.milliseconds is not None]
+    return round(sum(known), 1) if known else None
+
+
+def headline(workflow: Workflow) -> str:
+    """The workflow in one line."""
+    text = f"{workflow.name}: {kind_of(workflow)} of {about(workflow)}, {workflow.status.outcome}"
+    if isinstance(workflow, Failover):
+        text += f", {route(workflow)}" + (f", term {workflow.status.term}" if workflow.status.term else "")
+    if workflow.status.message:
+        text += f" ({f'{workflow.status.code}: ' if workflow.status.code else ''}{workflow.status.message})"
+    elif workflow.spec.reason:
+        text += f" ({workflow.spec.reason})"
+    return text
+
+
+def rows(workflows: list[Workflow]) -> Table:
+    """A table, a row a workflow."""
+    columns = ("NAME", "KIND", "ABOUT", "OUTCOME", "PRIMARY", "TERM", "STEPS", "CREATED")
+    return table(columns, [_row(workflow) for workflow in workflows])
+
+
+def _row(workflow: Workflow) -> list[str | Text]:
+    outcome = workflow.status.outcome
+    spent = milliseconds(workflow)
+    term = workflow.status.term if isinstance(workflow, Failover) else 0
+    return [
+        workflow.name,
+        kind_of(workflow),
+        about(workflow),
+        Text(str(outcome), STYLES[outcome]),
+        route(workflow),
+        str(term) if term else "",
+        f"{len(workflow.status.steps)} in {spent:g} ms" if spent is not None else "",
+        workflow.metadata.created,
+    ]
+
+
+def story(workflow: Workflow) -> Group:
+    """Everything about one workflow, for people."""
+    head = [headline(workflow), f"asked for: {workflow.spec.reason or '(no reason given)'}"]
+    if isinstance(workflow, Failover) and workflow.status.at_risk:
+        head.append(f"given up by a person: {workflow.status.at_risk}")
+    if isinstance(workflow, Operation):
+        head += [f"phase: {workflow.status.phase}"] if workflow.status.phase is not None else []
+        head += [f"evidence: {workflow.status.evidence}"] if workflow.status.evidence else []
+    return Group(Text("\n".join(head)), *(Text(step_line(step)) for step in workflow.status.steps))
+
+
+def step_line(step: Step) -> str:
+    """One step: its state, how long it took, what was seen."""
+    mark = {"Done": "done", "Failed": "FAILED", "Running": "…"}[step.state]
+    spent = f"{step.milliseconds:>8.1f} ms" if step.milliseconds is not None else " " * 11
+    return f"  {mark:<6} {spent}  {step.name}" + (f"  ({step.evidence})" if step.evidence else "")
+
+
+def document(workflow: Workflow) -> Document:
+    """The record, for machines."""
+    return workflow.document()
