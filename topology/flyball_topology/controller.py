@@ -26,6 +26,7 @@ from flyball.records.shard import Phase, ShardStatus, Transition
 from flyball.store.port import ConflictError, Records, no_such
 from flyball_topology.budgets import Budgets, Kind
 from flyball_topology.cache import Cache
+from flyball_topology.crashpoints import CrashPoints
 from flyball_topology.decide import decide
 from flyball_topology.diagnose import diagnose, primary_is_dead
 from flyball_topology.members import Members
@@ -76,6 +77,7 @@ class ShardController:
         clock: Callable[[], float],
         metrics: Metrics,
         today: Callable[[], datetime] = lambda: datetime.now(UTC),
+        crash_points: CrashPoints | None = None,
     ) -> None:
         self._records = records
         self._members = members
@@ -85,6 +87,7 @@ class ShardController:
         self._clock = clock
         self._metrics = metrics
         self._today = today
+        self._crash_points = crash_points or CrashPoints()
         self._memory: dict[str, _Memory] = {}
         self._budgets = Budgets()
 
@@ -264,6 +267,7 @@ class ShardController:
             act = step.acts[index]
             async with asyncio.timeout(step.within):
                 snapshot = await self._members.act(shard, act)
+            self._crash_points.reach(f"{step.name} ({act.member})")
             if snapshot is not None:
                 memory.watch.learn(act.member, snapshot)
 
@@ -281,12 +285,16 @@ class ShardController:
     async def _write(self, memory: _Memory, step: Step) -> None:
         if step.failover is not None and step.failover.spec is not None:
             await self._write_failover(memory, step.failover)
+            self._crash_points.reach(step.name)
         if step.status is not None:
             await self._write_status(memory, step.status)
+            self._crash_points.reach(step.name)
         if step.failover is not None and step.failover.spec is None:
             await self._write_failover(memory, step.failover)
+            self._crash_points.reach(step.name)
         if step.operation is not None:
             await self._write_operation(step.operation)
+            self._crash_points.reach(step.name)
 
     async def _write_status(self, memory: _Memory, status: ShardStatus) -> None:
         shard = memory.shard

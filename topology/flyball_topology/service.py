@@ -26,6 +26,7 @@ from flyball.store.port import Lease, Records
 from flyball.store.sqlite import SqliteRecords
 from flyball_topology.cache import Cache
 from flyball_topology.controller import ShardController
+from flyball_topology.crashpoints import CrashPoints
 from flyball_topology.health import serve
 from flyball_topology.metrics import Metrics
 from flyball_topology.routing import RoutingController
@@ -138,6 +139,7 @@ async def lead(records: Records, secrets: Secrets, metrics: Metrics, state: "_St
         wake=lambda key: shards.wake(key),  # noqa: PLW0108 - the loop is made below
         clock=time.monotonic,
         metrics=metrics,
+        crash_points=CrashPoints.from_environment(),
     )
     shards = Loop(
         "shards", controller, interval=INTERVAL, deadlines=deadlines, backoff=backoff, hooks=metrics, rest=0.03
