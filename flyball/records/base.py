@@ -65,7 +65,7 @@ class Condition(Model):
     """One named fact about an object, in the manner of Kubernetes' conditions."""
 
     type: str
-    status: bool | None = Field(description="None: unknown, which is never read as no")
+    status: bool | None = Field(default=None, description="None: unknown, which is never read as no")
     reason: str
     message: str = ""
     observed_generation: int = 0

@@ -1,0 +1,76 @@
+"""The options that a member starts with."""
+
+from pathlib import PurePosixPath as Path
+
+import pytest
+
+from flyball.errors import Code, InputError
+from flyball.member.options import SAFETY, Place, check_config, member_options
+
+PLACE = Place(
+    server_id=7,
+    host="127.0.0.1",
+    port=3306,
+    data=Path("/d"),
+    socket=Path("/s"),
+    pid_file=Path("/p"),
+    error_log=Path("/e"),
+    init_file=Path("/i"),
+    ca=Path("/ca"),
+    certificate=Path("/c"),
+    key=Path("/k"),
+)
+
+
+def test_a_member_starts_closed_twice_and_does_not_replicate_by_itself() -> None:
+    """Rule 3."""
+    options = member_options(PLACE, {})
+    assert {"--super-read-only=ON", "--read-only=ON", "--offline-mode=ON", "--skip-replica-start=ON"} <= set(options)
+
+
+def test_received_transactions_survive_a_crash() -> None:
+    """Rule 2: recovery would throw away what was received and acknowledged."""
+    assert "--relay-log-recovery=OFF" in member_options(PLACE, {})
+
+
+def test_semi_sync_never_falls_back_by_itself() -> None:
+    options = set(member_options(PLACE, {}))
+    assert "--loose-rpl-semi-sync-source-timeout=4294967295" in options
+    assert "--loose-rpl-semi-sync-source-wait-no-replica=ON" in options
+    assert "--loose-rpl-semi-sync-source-wait-point=AFTER_SYNC" in options
+
+
+def test_a_broken_source_is_noticed_within_seconds() -> None:
+    """Rule 14."""
+    assert "--replica-net-timeout=4" in member_options(PLACE, {})
+
+
+def test_the_users_options_come_with_canonical_names() -> None:
+    options = member_options(PLACE, {"innodb_buffer_pool_size": "1G", "max-connections": 500})
+    assert options[-2:] == ("--innodb-buffer-pool-size=1G", "--max-connections=500")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *SAFETY,
+        "super_read_only",
+        "SUPER-READ-ONLY",
+        "skip_super_read_only",
+        "loose_super_read_only",
+        "rpl_semi_sync_source_timeout",
+        "skip-log-bin",
+        "skip_grant_tables",
+        "datadir",
+        "init_file",
+        "replicate-ignore-db",
+        "mysqlx",
+        "a b",
+        "x=1\n--y",
+    ],
+)
+def test_an_option_that_safety_rests_on_is_refused_however_it_is_written(name: str) -> None:
+    with pytest.raises(InputError) as caught:
+        check_config({name: 1})
+    assert caught.value.code is Code.INVALID_RECORD
+    assert name in caught.value.message or repr(name) in caught.value.message
