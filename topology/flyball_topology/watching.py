@@ -176,7 +176,7 @@ class Beats:
         try:
             await self._members.beat(shard, primary, number)
         except MemberError:
-            self._failing_since = self._failing_since or started
+            self._failing_since = started if self._failing_since is None else self._failing_since
         else:
             self._failing_since = None
             self._written[number] = self._clock()
