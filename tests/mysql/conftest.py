@@ -15,7 +15,8 @@ from flyball.member.accounts import TOPOLOGY, credentials_name
 from flyball.records import Keyspace, Metadata
 from flyball.records.keyspace import KeyspaceSpec
 from flyball.secrets import FileSecrets
-from flyball.session import Login, Session, Target
+from flyball.session import Login, Session, Target, call
+from flyball.session.packets import Row
 from flyball_local import background, engine_state, mysqld, topology_process
 from flyball_local.credentials import tls_name
 from flyball_local.home import Home
@@ -102,3 +103,14 @@ async def connect() -> AsyncIterator[Connect]:
     yield open_session
     for session in sessions:
         session.close()
+
+
+@pytest.fixture
+def probe() -> Callable[[Session], Awaitable[Row]]:
+    """Asks a member all about itself, as the topology service does: ``await probe(session)``."""
+
+    async def ask(session: Session) -> Row:
+        (row,) = await session.query(call("probe", True))
+        return row
+
+    return ask

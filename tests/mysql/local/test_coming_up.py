@@ -10,7 +10,6 @@ import pytest
 
 from flyball.errors import Code, EngineError, FlyballError
 from flyball.records import Keyspace, Shard
-from flyball.session import call
 from flyball.store.sqlite import SqliteRecords
 from flyball_local import engine_state, mysqld
 from flyball_local.background import is_running
@@ -21,7 +20,7 @@ from flyball_local.identity import Identity, identities, write_identity
 from flyball_local.up import add, up
 
 
-async def test_three_members_come_up_closed_and_are_declared_with_their_addresses(home: Home, bring_up, connect):
+async def test_three_members_come_up_closed_and_are_declared_with_their_addresses(home: Home, bring_up, connect, probe):
     await bring_up(home, replicas=3)
     async with await SqliteRecords.open(home.records) as records:
         shard = await records.get(Shard, "commerce-x-x")
@@ -33,7 +32,7 @@ async def test_three_members_come_up_closed_and_are_declared_with_their_addresse
     uuids = set()
     for member in shard.spec.members:
         session = await connect(home, member.name)
-        (row,) = await session.query(call("probe"))
+        row = await probe(session)
         assert (row["super_read_only"], row["read_only"], row["offline_mode"]) == ("1", "1", "1")
         assert (row["gtid_executed"], row["fence_term"], row["source_host"]) == ("", None, None)
         uuids.add(row["server_uuid"])

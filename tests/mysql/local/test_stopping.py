@@ -40,25 +40,27 @@ async def reign(home: Home, connect) -> Session:
     return app
 
 
-async def somebody_waits(home: Home, connect, until) -> None:
+async def somebody_waits(home: Home, connect, probe, until) -> None:
     """Return once a commit waits for its acknowledgement on ONE."""
     session = await connect(home, ONE)
 
     async def waits() -> bool:
-        return (await session.query(call("probe")))[0]["waiting"] != "0"
+        return (await probe(session))["waiting"] != "0"
 
     await until(waits)
     session.close()
 
 
-async def test_a_commit_that_waits_for_its_acknowledgement_never_hears_ok(home, bring_up, connect, process, until):
+async def test_a_commit_that_waits_for_its_acknowledgement_never_hears_ok(
+    home, bring_up, connect, probe, process, until
+):
     await bring_up(home, replicas=2)
     app = await reign(home, connect)
     await app.query("INSERT INTO commerce.t VALUES (1)")
     members.hang(home, TWO)  # nobody acknowledges now
     before = process(home, ONE)
     waiting = asyncio.create_task(app.query("INSERT INTO commerce.t VALUES (2)"))
-    await somebody_waits(home, connect, until)
+    await somebody_waits(home, connect, probe, until)
     assert not waiting.done()
     await members.stop(home, ONE)
     assert not mysqld.is_running(before)
@@ -66,13 +68,35 @@ async def test_a_commit_that_waits_for_its_acknowledgement_never_hears_ok(home, 
         await waiting
 
 
-async def test_the_same_commit_hears_ok_from_a_bare_sigterm(home, bring_up, connect, process, until):
+async def test_nor_does_one_whose_session_offline_mode_does_not_cut(home, bring_up, connect, probe, process, until):
+    """The topology service's own: it may conclude from an OK that a reign has begun."""
+    await bring_up(home, replicas=2)
+    await reign(home, connect)
+    members.hang(home, TWO)
+    topology = await connect(home, ONE)
+    waiting = asyncio.create_task(topology.query(call("beat", TERM, 1, 10)))
+    await somebody_waits(home, connect, probe, until)
+    await members.stop(home, ONE)
+    with pytest.raises(SessionLostError):
+        await waiting
+    assert "Shutdown complete" not in mysqld.error_log(home.member(ONE)).read_text()
+
+
+async def test_clients_are_cut_off_and_the_member_shuts_down_cleanly(home, bring_up, connect):
+    await bring_up(home, replicas=2)
+    app = await reign(home, connect)
+    await members.stop(home, ONE)
+    assert "Shutdown complete" in mysqld.error_log(home.member(ONE)).read_text()
+    assert not app.alive
+
+
+async def test_the_same_commit_hears_ok_from_a_bare_sigterm(home, bring_up, connect, probe, process, until):
     """Why there is an order at all: if this ever fails, rule 1 may be looked at again."""
     await bring_up(home, replicas=2)
     app = await reign(home, connect)
     members.hang(home, TWO)
     waiting = asyncio.create_task(app.query("INSERT INTO commerce.t VALUES (2)"))
-    await somebody_waits(home, connect, until)
+    await somebody_waits(home, connect, probe, until)
     mysqld.terminate(process(home, ONE))
     assert await waiting == []
 

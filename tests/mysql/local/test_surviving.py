@@ -3,7 +3,6 @@
 import os
 import signal
 
-from flyball.session import call
 from flyball_local import background, engine_state, mysqld
 from flyball_local.home import Home
 
@@ -17,14 +16,14 @@ def kill_engine(home: Home) -> background.Background:
     return engine
 
 
-async def test_a_killed_member_is_started_again_closed(home: Home, bring_up, process, until, connect):
+async def test_a_killed_member_is_started_again_closed(home: Home, bring_up, process, until, connect, probe):
     await bring_up(home)
     before = process(home, MEMBER)
     assert mysqld.kill(before)
     await until(lambda: process(home, MEMBER) != before and mysqld.is_running(process(home, MEMBER)))
     await bring_up(home)
     session = await connect(home, MEMBER)
-    (row,) = await session.query(call("probe"))
+    row = await probe(session)
     assert (row["super_read_only"], row["offline_mode"]) == ("1", "1")
 
 
