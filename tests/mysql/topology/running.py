@@ -23,11 +23,13 @@ import pymysql
 from pymysql.cursors import DictCursor
 
 from flyball.errors import FlyballError
+from flyball.gtid import GtidSet
 from flyball.member.accounts import ENGINE, TOPOLOGY, credentials_name
 from flyball.records import Failover, Keyspace, Metadata, Operation, Shard
 from flyball.records.failover import FailoverSpec
 from flyball.records.keyspace import KeyspaceSpec
 from flyball.records.operation import OperationSpec
+from flyball.records.shard import MemberStatus
 from flyball.secrets import FileSecrets
 from flyball.store.sqlite import SqliteRecords
 from flyball_local import background, engine_state, members, mysqld
@@ -38,6 +40,7 @@ from flyball_local.identity import identities
 from flyball_local.ports import HOST
 from flyball_local.up import up
 from tests.mysql.topology.ledger import TABLE, Ledger
+from tests.mysql.topology.waiting import WaitingWrite
 
 T = TypeVar("T")
 Row = dict[str, Any]
@@ -213,6 +216,10 @@ class RunningShard:
         primary = self.primary
         return [name for name in self.names if name != primary]
 
+    def member_status(self, name: str) -> MemberStatus:
+        """The member as the record shows it."""
+        return next(member for member in self.record.status.members if member.name == name)
+
     def ask(self, mode: str = "planned", **spec: object) -> str:
         """Ask for a change of primary; returns the record's name."""
         name = f"ask-{time.monotonic_ns()}"
@@ -278,6 +285,10 @@ class RunningShard:
         self.home.stop_mark(name).touch(mode=0o600)
         self.kill(name)
 
+    def kill_if_it_runs(self, name: str) -> None:
+        """Kill it, unless it is down just now."""
+        mysqld.kill(self.process(name))
+
     def stop(self, name: str) -> None:
         """Stop it in order (rule 1); it stays down."""
         self.wait(members.stop(self.home, name))
@@ -322,6 +333,20 @@ class RunningShard:
     def probe(self, name: str) -> Row:
         """What the member says of itself."""
         return self.sql(name, "CALL flyball.probe(TRUE)", user=TOPOLOGY, read_timeout=5)[0]
+
+    def waits_for_ack(self, name: str) -> bool:
+        """Whether a commit has waited there for its acknowledgement for a second."""
+        return bool(self.probe(name)["waiting"])
+
+    def lags_behind(self, name: str) -> bool:
+        """Whether it has received what it has not applied."""
+        seen = self.probe(name)
+        executed = GtidSet.parse(seen["gtid_executed"])
+        return not executed.contains(GtidSet.parse(seen["received"] or ""))
+
+    def begin_write(self, name: str, number: int) -> WaitingWrite:
+        """A client's write that may have to wait."""
+        return WaitingWrite(self.connect(name, database=DATABASE), number)
 
     def ledger_of(self, name: str) -> set[int]:
         """The ids in the member's ledger."""
