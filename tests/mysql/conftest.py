@@ -1,28 +1,27 @@
 """Real mysqld processes for tests: a home whose processes are gone after the test, whatever happened in it."""
 
-import shutil
-import signal
 import ssl
+import subprocess
+import sys
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from flyball.errors import FlyballError
 from flyball.member.accounts import TOPOLOGY, credentials_name
 from flyball.records import Keyspace, Metadata
 from flyball.records.keyspace import KeyspaceSpec
 from flyball.secrets import FileSecrets
 from flyball.session import Login, Session, Target, call
 from flyball.session.packets import Row
-from flyball_local import background, engine_state, mysqld, topology_process
+from flyball_local import background
 from flyball_local.credentials import tls_name
 from flyball_local.home import Home
 from flyball_local.identity import identities
 from flyball_local.mysql_install import MySQL, find_mysql
 from flyball_local.ports import HOST
+from tests.mysql.janitor import clean_up
 
 Connect = Callable[..., Awaitable[Session]]
 
@@ -33,40 +32,42 @@ def mysql() -> MySQL:
     return find_mysql()
 
 
-@asynccontextmanager
-async def _nothing_left(home: Home) -> AsyncIterator[Home]:
-    try:
-        yield home
-    finally:
-        end_processes(home)
-        shutil.rmtree(home.root, ignore_errors=True)
-        shutil.rmtree(home.short_sockets, ignore_errors=True)
+@pytest.fixture(scope="session")
+def janitor() -> Iterator[Callable[[Home], None]]:
+    """Is told of every home, and cleans it up when this process is gone, even if it was killed."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.mysql.janitor"],
+        stdin=subprocess.PIPE,
+        text=True,
+        env=background.python_environment(),
+        cwd=Path(__file__).parents[2],
+        start_new_session=True,
+    )
+    assert process.stdin is not None
+    homes = process.stdin
 
+    def tell(home: Home) -> None:
+        homes.write(f"{home.root}\n")
+        homes.flush()
 
-def end_processes(home: Home) -> None:
-    """Kill whatever was started for this home: first who starts others, then the others."""
-    for file in (engine_state.state_file(home), home.root / "engine-start.json", topology_process.state_file(home)):
-        with suppress(FlyballError):
-            state = background.read(file)
-            if state is not None:
-                background.send(state, signal.SIGKILL)
-    for directory in home.members.glob("*/"):
-        with suppress(FlyballError):
-            member = mysqld.read_state(directory)
-            if member is not None:
-                mysqld.kill(member)
+    yield tell
+    process.communicate(timeout=60)
 
 
 @pytest.fixture
-async def make_home(mysql: MySQL) -> AsyncIterator[Callable[[], Awaitable[Home]]]:
+async def make_home(mysql: MySQL, janitor: Callable[[Home], None]) -> AsyncIterator[Callable[[], Awaitable[Home]]]:
     """Makes homes; none of their processes and directories outlives the test."""
-    async with AsyncExitStack() as homes:
+    homes: list[Home] = []
 
-        async def make() -> Home:
-            root = Path(tempfile.mkdtemp(prefix="flyball-home-"))  # short: a socket's path has 107 bytes at most
-            return await homes.enter_async_context(_nothing_left(Home(root)))
+    async def make() -> Home:
+        home = Home(Path(tempfile.mkdtemp(prefix="flyball-home-")))  # short: a socket's path has 107 bytes at most
+        homes.append(home)
+        janitor(home)
+        return home
 
-        yield make
+    yield make
+    for home in homes:
+        clean_up(home)
 
 
 @pytest.fixture
