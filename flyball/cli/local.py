@@ -118,6 +118,18 @@ def resume(context: typer.Context, member: MemberArgument, *, home: HomeOption =
     typer.echo(f"{member}: goes on")
 
 
+@app.command(epilog="Examples:  flyball local demo  |  flyball local demo --keep")
+def demo(
+    *,
+    keep: Annotated[bool, typer.Option("--keep", envvar="KEEP", help="Leave it running.")] = False,
+    flights: Annotated[int | None, typer.Option(min=0, help="Load only so many of the 336,776 flights.")] = None,
+) -> None:
+    """Two shards with real data in a temporary home: load, check, switch over, kill -9, nothing lost."""
+    from flyball_local.demo import program  # noqa: PLC0415 - no other command needs it
+
+    raise typer.Exit(program.demo(keep=keep, flights=flights))
+
+
 @app.command()
 def mysql() -> None:
     """Say which MySQL is used; fetch one into the user's cache where there is none."""

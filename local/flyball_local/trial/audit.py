@@ -53,7 +53,9 @@ def read_everywhere(shard: Shard, login: Login, *statements: str) -> dict[str, l
         (((late,),), *rest) = read(member, database, login, wait, *statements)
         if late:
             raise MemberError(
-                Code.MEMBER_REFUSED, f"{member.name} did not catch up within {CATCH_UP} s", "`flyball explain` says why."
+                Code.MEMBER_REFUSED,
+                f"{member.name} did not catch up within {CATCH_UP} s",
+                "`flyball explain` says why.",
             )
         found[member.name] = list(rest)
     return found
@@ -61,5 +63,5 @@ def read_everywhere(shard: Shard, login: Login, *statements: str) -> dict[str, l
 
 def numbers_everywhere(shard: Shard, login: Login) -> dict[str, Sequence[int]]:
     """The numbers of the ledger's table on every member, the primary first."""
-    found = read_everywhere(shard, login, f"SELECT id FROM {TABLE}")
+    found = read_everywhere(shard, login, f"SELECT id FROM {TABLE}")  # noqa: S608 - a name of our own
     return {member: [int(number) for (number,) in rows] for member, (rows,) in found.items()}

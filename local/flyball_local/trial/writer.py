@@ -109,7 +109,7 @@ class Writer:
         self.process.wait()
 
 
-def start_writer(home: Home, keyspace: str, shard: str, user: str, ledger: Path, every: float = EVERY) -> Writer:
+def start_writer(home: Home, keyspace: str, shard: str, *, user: str, ledger: Path, every: float = EVERY) -> Writer:
     """Start a writer of one shard; ``every`` is seconds."""
     options = ("--home", str(home.root), "--keyspace", keyspace, "--shard", shard, "--user", user)
     command = [sys.executable, "-m", __name__, *options, "--ledger", str(ledger), "--every", str(every)]
@@ -172,8 +172,9 @@ def main() -> int:
     ledger = LedgerFile(given.ledger)
     last = max((entry.number for entry in Ledger.read(given.ledger).entries), default=0)
     numbers = numbers_of(KeyRange.parse(routes[given.shard]), last)
-    words = {"user": login.user, "password": login.password, "ca": login.ca}
-    with ShardClient(home.records, given.keyspace, given.shard, **words) as client:
+    with ShardClient(
+        home.records, given.keyspace, given.shard, user=login.user, password=login.password, ca=login.ca
+    ) as client:
         gc.freeze()
         write(client, numbers, ledger, given.every, told)
     ledger.close()
