@@ -29,6 +29,9 @@ def revoke(view: View, transition: Transition) -> Deciding:
     planned = _planned_candidate(view, transition)
     if planned is not None:
         return planned
+    if transition.candidate:  # it may have opened, or may yet: a term is one member's alone
+        why = view.failure or f"{transition.candidate} cannot take over as planned"
+        return _issue_again(view, transition, why)
     to_fence = [
         member.name
         for member in view.members.values()
@@ -159,7 +162,7 @@ def _followers(view: View, transition: Transition, candidate: MemberView) -> lis
     able = []
     for member in view.members.values():
         seen = member.seen
-        if member is candidate or seen is None or member.name in kept_out or not seen.super_read_only:
+        if member is candidate or seen is None or member.name in kept_out or not seen.read_only:
             continue
         if seen.promise is None and transition.mode is not Mode.BOOTSTRAP:
             continue

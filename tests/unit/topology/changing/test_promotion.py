@@ -1,0 +1,202 @@
+"""From the issued term on a change of primary only rolls forward, and each term is one member's alone (rule 7)."""
+
+from dataclasses import replace
+
+from flyball.records.shard import Mode, Phase, Reign
+from flyball_topology.decide import decide
+from flyball_topology.steps import CatchUp, Fence, Follow, Promote
+from flyball_topology.view import Reach
+from tests.unit.topology.views import (
+    LINE,
+    acts,
+    chosen,
+    dead,
+    emergency,
+    fenced,
+    gtids,
+    healthy,
+    holding,
+    on_channel,
+    promoting,
+    restarted,
+    seeing,
+    status_of,
+    swapped,
+    transition_of,
+    uuid,
+    with_executed,
+    with_received,
+)
+
+
+def revoked(members=3):
+    """m1 is dead; the others are fenced under term 2."""
+    view = emergency(dead(healthy(members), "m1"))
+    for name in list(view.members)[1:]:
+        view = fenced(view, name, 2)
+    return view
+
+
+# --- Issued ------------------------------------------------------------------------------------------------
+
+
+def test_everybody_who_answers_is_fenced_under_the_new_term_at_once():
+    decision = decide(emergency(dead(healthy(), "m1")))
+    assert acts(decision) == (Fence("m2", 2), Fence("m3", 2))
+
+
+def test_a_candidate_is_appointed_once_nobody_of_the_old_reign_can_acknowledge():
+    appointed = transition_of(decide(revoked()))
+    assert (appointed.phase, appointed.term) == (Phase.PROMOTING, 2)
+    assert appointed.candidate in {"m2", "m3"}
+    assert appointed.holds == str(LINE)
+    assert [suspect.name for suspect in appointed.suspects] == [appointed.candidate]
+
+
+def test_nobody_is_appointed_while_an_unreached_member_could_acknowledge():
+    view = dead(revoked(), "m3", Reach.SILENT)
+    decision = decide(view)
+    assert decision.step is None
+    assert "m1, or m3, to revoke m1" in decision.awaited
+
+
+def test_no_more_members_are_awaited_than_revocation_needs():
+    """Two acknowledgements of four: with three reached the fourth cannot give two."""
+    view = emergency(dead(dead(healthy(5, acks=2), "m1"), "m5", Reach.SILENT))
+    for name in ("m2", "m3", "m4"):
+        view = fenced(view, name, 2)
+    assert transition_of(decide(view)).phase is Phase.PROMOTING
+
+
+def test_a_member_without_a_promise_counts_as_unreached():
+    """Rule 6: it came from a clone, and may have acknowledged before."""
+    view = seeing(fenced(revoked(), "m3", 2), "m3", promise=None, clone_state="In Progress")
+    assert decide(view).step is None
+
+
+def test_a_receiver_that_still_runs_counts_as_unreached():
+    view = replace(on_channel(revoked(), "m3", receiver="ON"), failure="it refused")
+    assert acts(decide(view)) == (Fence("m3", 2),)
+
+
+def test_the_primary_itself_fenced_and_closed_revokes_its_reign():
+    view = emergency(dead(dead(restarted(healthy(), "m1"), "m2"), "m3"))
+    view = fenced(view, "m1", 2)
+    assert transition_of(decide(view)).candidate == "m1"
+
+
+def test_after_an_accepted_loss_a_candidate_is_appointed_and_the_missing_are_held():
+    """Rule 17: who may hold what was given up is not reseeded until a person says so."""
+    view = holding(dead(revoked(), "m3", Reach.SILENT), "m3", gtids(m1="1-11"))
+    assert view.shard.status.transition is not None
+    view = emergency(view, accept_loss=True)
+    status = status_of(decide(view))
+    assert status.held == ("m1", "m3")
+    assert status.transition is not None
+    assert status.transition.at_risk == str(gtids(m1="10-11"))
+
+
+def test_a_switchover_whose_candidate_is_lost_goes_on_under_the_next_term():
+    """Rule 7: m2 may have opened under term 2 already, so nobody else may."""
+    view = fenced(fenced(dead(swapped(healthy()), "m2"), "m1", 2), "m3", 2)
+    status = status_of(decide(view))
+    assert status.issued == 3
+    assert status.transition is not None
+    assert (status.transition.phase, status.transition.term) == (Phase.ISSUED, 3)
+    assert status.transition.candidate == ""
+    assert [suspect.name for suspect in status.transition.suspects] == ["m2"]
+
+
+def test_a_switchover_that_failed_after_its_swap_does_not_give_its_term_to_another():
+    view = replace(fenced(fenced(swapped(healthy()), "m1", 2), "m3", 2), failure="m2: no answer")
+    assert status_of(decide(view)).issued == 3
+
+
+def test_after_the_swap_the_old_primary_is_fenced_first():
+    assert acts(decide(swapped(healthy()))) == (Fence("m1", 2),)
+
+
+def test_then_the_candidate_opens_and_the_others_follow():
+    view = fenced(swapped(healthy()), "m1", 2)
+    names = [type(act) for act in acts(decide(view))]
+    assert names == [Follow, Promote]
+    assert acts(decide(view))[0].member == "m3"
+
+
+def test_what_the_old_primary_still_wrote_is_not_lost_by_the_switchover():
+    """It was frozen with a commit in flight: the candidate must hold that, or a new term decides."""
+    view = fenced(holding(swapped(healthy()), "m1", gtids(m1="1-10")), "m1", 2)
+    assert not any(isinstance(act, Promote) for act in chosen(decide(view)).acts)
+
+
+# --- Promoting ---------------------------------------------------------------------------------------------
+
+
+def test_the_candidate_applies_what_it_received_before_it_opens():
+    view = promoting(fenced(with_executed(revoked(), "m2", gtids(m1="1-7")), "m2", 2))
+    kinds = {type(act) for act in acts(decide(view))}
+    assert CatchUp in kinds
+    assert Promote not in kinds
+
+
+def test_a_candidate_that_received_more_than_it_must_hold_applies_that_too():
+    view = promoting(with_received(fenced(revoked(), "m2", 2), "m2", gtids(m1="1-11")))
+    assert Promote not in {type(act) for act in acts(decide(view))}
+
+
+def test_the_others_follow_and_the_candidate_opens_with_the_recorded_ack_set():
+    decision = decide(promoting(revoked()))
+    assert acts(decision) == (
+        Follow("m3", 2, "m2"),
+        Promote("m2", 2, str(LINE), 1, ("m1", "m2", "m3"), "emergency"),
+    )
+
+
+def test_a_candidate_that_is_open_does_not_reign_before_its_journal_row():
+    view = seeing(promoting(revoked()), "m2", opened=2, super_read_only=False, read_only=False, waiting=1)
+    decision = decide(view)
+    assert decision.step is None or decision.step.status is None
+
+
+def test_it_reigns_once_its_journal_shows_the_term():
+    view = seeing(promoting(revoked()), "m2", opened=2, super_read_only=False, read_only=False, journal_term=2)
+    status = status_of(decide(view))
+    assert status.reign == Reign(term=2, primary="m2", uuid=uuid("m2"), base=str(LINE), past=(uuid("m1"),))
+    assert status.transition is None
+
+
+def test_a_journal_row_that_only_came_by_replication_is_no_reign():
+    """m3 held term 2 before; its row reached m2, which has not opened."""
+    view = seeing(promoting(revoked(), term=2), "m2", journal_term=2)
+    status = status_of(decide(view))
+    assert status.reign.term == 1
+    assert status.issued == 3
+
+
+def test_a_candidate_that_is_lost_leaves_its_term_spent():
+    status = status_of(decide(dead(promoting(revoked()), "m2")))
+    assert status.issued == 3
+    assert status.transition is not None
+    assert (status.transition.mode, status.transition.phase) == (Mode.EMERGENCY, Phase.ISSUED)
+    assert [suspect.name for suspect in status.transition.suspects] == ["m2"]
+
+
+def test_one_missed_probe_does_not_lose_the_candidate():
+    decision = decide(dead(promoting(revoked()), "m2", failures=1))
+    assert decision.step is None
+    assert decision.again
+
+
+def test_a_candidate_of_an_older_term_must_be_revoked_too():
+    """m2 was appointed under term 2 and lost: with its ack-givers unreached nobody else is appointed."""
+    suspects = promoting(revoked()).shard.status.transition.suspects
+    view = dead(emergency(fenced(revoked(4), "m3", 3), term=3, suspects=suspects), "m2")
+    view = dead(fenced(fenced(view, "m1", 3), "m3", 3), "m4", Reach.SILENT)
+    decision = decide(view)
+    assert decision.step is None
+    assert any("to revoke m2" in awaited for awaited in decision.awaited)
+
+
+def test_a_candidate_that_promised_a_newer_term_is_left_alone():
+    decision = decide(seeing(promoting(revoked()), "m2", promise=3))
+    assert decision.step is None
