@@ -91,7 +91,6 @@ BEGIN
   DECLARE v_done BOOL DEFAULT FALSE;
   DECLARE v_user VARCHAR(32);
   DECLARE v_locked CHAR(1);
-  DECLARE v_session BIGINT UNSIGNED;
   DECLARE v_accounts CURSOR FOR
     SELECT user, account_locked FROM mysql.user WHERE user LIKE 'flyball\_r\_%';
   DECLARE CONTINUE HANDLER FOR NOT FOUND SET v_done = TRUE;
@@ -113,22 +112,23 @@ BEGIN
   SET SESSION sql_log_bin = 1;
 END $$
 
+-- Ends the sessions of an account, and looks again until none is left, for a second at most: a session that is sending
+-- takes a moment to notice.
 DROP PROCEDURE IF EXISTS flyball.kill_sessions $$
 CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.kill_sessions(IN p_user VARCHAR(32))
 BEGIN
-  DECLARE v_done BOOL DEFAULT FALSE;
   DECLARE v_session BIGINT UNSIGNED;
-  DECLARE v_sessions CURSOR FOR
-    SELECT processlist_id FROM performance_schema.threads WHERE processlist_user = p_user AND type = 'FOREGROUND';
-  DECLARE CONTINUE HANDLER FOR NOT FOUND SET v_done = TRUE;
+  DECLARE v_looks INT DEFAULT 0;
   DECLARE CONTINUE HANDLER FOR 1094 BEGIN END;
-  OPEN v_sessions;
-  each_session: LOOP
-    FETCH v_sessions INTO v_session;
-    IF v_done THEN LEAVE each_session; END IF;
+  each_look: WHILE v_looks < 20 DO
+    SET v_session = NULL;
+    SELECT MAX(processlist_id) INTO v_session
+      FROM performance_schema.threads WHERE processlist_user = p_user AND type = 'FOREGROUND';
+    IF v_session IS NULL THEN LEAVE each_look; END IF;
     CALL flyball.run_text(CONCAT('KILL ', v_session));
-  END LOOP;
-  CLOSE v_sessions;
+    DO SLEEP(0.05);
+    SET v_looks = v_looks + 1;
+  END WHILE;
 END $$
 
 -- The ack set of the reigning primary changes: applies p_ackers there.
