@@ -54,6 +54,7 @@ async def wait_for(records: Records, asked: W, enough: Callable[[W], bool], time
     :param withdraw: take the request back when nobody took it up in time.
     :raises RefusedError: TIMED_OUT, or NOT_DONE when somebody deleted the record.
     """
+    note(f"{asked.name}: asked for")
     told = _Told(asked)
     try:
         async with asyncio.timeout(timeout), following(records) as follower:
@@ -111,9 +112,9 @@ class _Told(Generic[W]):
 
 
 def _standing(board: Board, now: Workflow) -> str:
-    """Where the request stands, in one line."""
+    """Where the request stands, in one line; empty while nothing has come of it."""
     if now.status.outcome is Outcome.PENDING:
-        return f"{now.name}: asked for, waiting for the topology service"
+        return ""
     if isinstance(now, Operation):
         return f"{now.name}: {now.status.phase or now.status.outcome}"
     shard = board.shards.get(now.spec.shard)

@@ -5,7 +5,7 @@ Reading commands take one :class:`Board`; those that watch or wait follow the st
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 from typing import TypeVar, cast
 
@@ -134,6 +134,17 @@ async def following(records: Records) -> AsyncIterator[Follower]:
     try:
         yield follower
     finally:
-        for task in tasks:
+        await _end(tasks)
+
+
+async def _end(tasks: Iterable[asyncio.Task[None]]) -> None:
+    """Cancel the tasks until they have ended.
+
+    Once is not enough: ``asyncio.wait_for`` of Python 3.11 drops a cancellation that comes together with its result,
+    and a watch that lost it would wait for ever.
+    """
+    running = set(tasks)
+    while running:
+        for task in running:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        _, running = await asyncio.wait(running, timeout=0.05)
