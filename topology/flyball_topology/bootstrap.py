@@ -47,7 +47,9 @@ def establish(view: View, transition: Transition) -> Step | None:
     """What the first primary needs before it opens: the shard's schema, the database, the accounts."""
     member = view.members[transition.candidate]
     seen = member.seen
-    if seen is None or (seen.opened == transition.term and not missing_on_primary(view, seen)):
+    if seen is None:
+        return None
+    if seen.opened == transition.term and (seen.accounts is None or not missing_on_primary(view, seen)):
         return None
     spec = view.shard.spec
     users = tuple((user.name, user.ddl) for user in spec.users)

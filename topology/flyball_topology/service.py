@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flyball.controller import Deadlines
-from flyball.errors import FlyballError
+from flyball.errors import Code, EngineError, FlyballError, InputError
 from flyball.logs import configure
 from flyball.loop import Loop
 from flyball.records import Failover, Keyspace, Operation, Shard
@@ -61,8 +61,7 @@ async def run(settings: Settings) -> None:
     """Serve until cancelled."""
     metrics = Metrics()
     state = _State()
-    host, _, port = settings.listen.rpartition(":")
-    server = await serve(host or "127.0.0.1", int(port), metrics.registry, state.health)
+    server = await _listen(settings.listen, metrics, state)
     logger.info("metrics on %s:%s", *server.sockets[0].getsockname()[:2])
     records = await SqliteRecords.open(settings.store)
     identity = f"{settings.identity or socket.gethostname()}/{os.getpid()}"
@@ -72,6 +71,20 @@ async def run(settings: Settings) -> None:
     finally:
         server.close()
         await records.close()
+
+
+async def _listen(listen: str, metrics: Metrics, state: "_State") -> asyncio.Server:
+    host, _, port = listen.rpartition(":")
+    if not port.isdecimal():
+        raise InputError(Code.BAD_USAGE, f"--listen {listen}: expected host:port", "give 127.0.0.1:9104, say")
+    try:
+        return await serve(host or "127.0.0.1", int(port), metrics.registry, state.health)
+    except OSError as error:
+        raise EngineError(
+            Code.PORT_IN_USE,
+            f"/healthz and /metrics cannot listen on {listen}: {error.strerror or error}",
+            "choose another address with --listen, or end what listens there",
+        ) from error
 
 
 async def _lead_once(records: Records, secrets: Secrets, identity: str, metrics: Metrics, state: "_State") -> None:
@@ -95,6 +108,7 @@ async def _lead_once(records: Records, secrets: Secrets, identity: str, metrics:
                 logger.error(
                     "leading ends: %s", failure, exc_info=None if isinstance(failure, FlyballError) else failure
                 )
+                await asyncio.sleep(random.uniform(0.5, 1.5))  # noqa: S311 - jitter
     finally:
         metrics.leading.set(0)
         for task in (leading, keeping):
@@ -212,4 +226,8 @@ def main(settings: Settings) -> None:
         with suppress(asyncio.CancelledError):
             await serving
 
-    asyncio.run(until_told())
+    try:
+        asyncio.run(until_told())
+    except FlyballError as error:
+        logger.error("%s", error)  # noqa: TRY400 - the message says it all
+        raise SystemExit(1) from error
