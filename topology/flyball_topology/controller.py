@@ -12,6 +12,7 @@ the write pause.
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -55,6 +56,7 @@ class _Memory:
     phase_since: float = 0.0
     failure: str = ""
     failures: int = 0
+    conflicts: int = 0
     tried: dict[str, Tried] = field(default_factory=dict)
     timeline: list[DoneStep] = field(default_factory=list)
     emergencies: list[float] = field(default_factory=list)
@@ -143,7 +145,15 @@ class ShardController:
         started, moment = self._clock(), self._today()
         if step.acts:
             await self._act_on_members(memory, step)
-        await self._write(memory, step)
+        try:
+            await self._write(memory, step)
+        except ConflictError as error:
+            logger.info("%s: %s: the record has changed meanwhile; looking again: %s", key, step.name, error.message)
+            memory.conflicts += 1
+            if memory.conflicts > 3:
+                raise
+            return Outcome.CHANGED
+        memory.conflicts = 0
         if step.spends is not None and memory.shard is not None:
             self._budgets.take(step.spends, key, memory.shard.spec.keyspace, self._clock())
         took = (self._clock() - started) * 1000
@@ -179,7 +189,8 @@ class ShardController:
             return  # this pass has written already; the next one publishes
         status = publish(view, decision)
         if status != memory.shard.status:
-            memory.shard = await self._records.replace_status(memory.shard.model_copy(update={"status": status}))
+            with suppress(ConflictError):  # whoever was first wakes this shard again
+                memory.shard = await self._records.replace_status(memory.shard.model_copy(update={"status": status}))
 
     # --- life of a shard ----------------------------------------------------------------------------------
 
@@ -276,6 +287,7 @@ class ShardController:
         memory.failures = 0
         for act, result in zip(step.acts, results, strict=True):
             if isinstance(result, FlyballError | TimeoutError):
+                memory.watch.doubt(act.member)
                 text = str(result) or f"no answer within {step.within:g} s"
                 memory.failure, memory.failures = f"{step.name}: {act.member}: {text}", before + 1
                 logger.warning("%s: %s", shard.name, memory.failure, extra={"shard": shard.name, "member": act.member})

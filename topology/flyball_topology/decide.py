@@ -75,7 +75,10 @@ def _reigning(view: View, findings: tuple[Finding, ...]) -> Deciding:
             return refuse(view, asked, Code.CANDIDATE_UNFIT, message)
         return wait(view, str(unreachable), "it to answer, or to be known dead", seen=seen, again=0.05)
     if (changing := ackset.go_on(view)) is not None:
-        return changing
+        if changing.step is not None:
+            return changing
+        repair = _repair(view, findings, seen, resting=asked is not None)  # those who stay may need it to catch up
+        return repair if repair.step is not None else changing
     if asked is not None:
         rested = AntiFlap(view.emergencies).voluntary_allowed(view.now)
         if rested <= view.now:

@@ -56,14 +56,17 @@ def beside_the_line(view: View, member: MemberView) -> Beside:
     """What ``member`` holds that the line does not.
 
     A transaction of the reigning primary's own uuid is errant only when the primary lacks it although the
-    member had it a probe earlier: two probes never happen at the same moment.
+    member had it a probe earlier (two probes never happen at the same moment), nothing waits there, and the member
+    is not connected: a commit that waits for its acknowledgements is at the replicas before it is executed, and a
+    replica that holds more than its source cannot connect to it.
     """
     snapshot = member.seen
     if snapshot is None or not view.reign.term:
         return Beside(Errant.NONE)
     stray = snapshot.received.without_tag(HOUSEKEEPING).subtract(line_of(view, snapshot))
     primary = view.primary.seen if view.primary else None
-    if primary is not None and member is not view.primary and member.earlier is not None:
+    connected = snapshot.channel is not None and snapshot.channel.receiver == "ON"
+    if primary and not primary.waiting and member is not view.primary and member.earlier and not connected:
         own = member.earlier.received.only_uuids([primary.uuid]).without_tag(HOUSEKEEPING)
         stray = stray.union(own.subtract(primary.executed))
     if not stray.is_empty:

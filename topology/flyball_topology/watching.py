@@ -63,6 +63,12 @@ class Watch:
         if watched is not None:
             self._saw(watched, snapshot, self._clock())
 
+    def doubt(self, name: str) -> None:
+        """An act on the member failed, perhaps after it was done: what was seen before does not count as fresh."""
+        watched = self._watched.get(name)
+        if watched is not None:
+            watched.probed_at = -1.0
+
     def stop(self) -> None:
         """End the probes in flight."""
         for watched in self._watched.values():

@@ -1,0 +1,149 @@
+"""Who may acknowledge changes without a moment of doubt (rule 11): leave before you lose, record before you admit."""
+
+import pytest
+
+from flyball.member.accounts import replica_account
+from flyball_topology.decide import decide
+from flyball_topology.revocation import unrevokable
+from flyball_topology.steps import Admit, EnsureSemiSync, Follow
+from tests.unit.topology.views import (
+    NOW,
+    acts,
+    chosen,
+    dead,
+    gtids,
+    healthy,
+    holding,
+    on_channel,
+    seeing,
+    status_of,
+    with_spec,
+    with_status,
+)
+
+
+def away(since=NOW - 31):
+    return dead(healthy(), "m3", since=since)
+
+
+def leaving(**seen):
+    """m3 is away and on its way out."""
+    return seeing(with_status(away(), ackers_next=("m1", "m2")), "m1", **seen)
+
+
+def locked():
+    accounts = {replica_account(name): name == "m3" for name in ("m1", "m2", "m3")}
+    return {"accounts": accounts, "followers": frozenset({replica_account("m2")})}
+
+
+# --- leaving -----------------------------------------------------------------------------------------------
+
+
+def test_a_member_that_is_away_too_long_begins_to_leave():
+    status = status_of(decide(away()))
+    assert (status.ackers, status.ackers_next) == (("m1", "m2", "m3"), ("m1", "m2"))
+
+
+def test_one_that_is_away_for_a_moment_does_not():
+    assert decide(away(since=NOW - 10)).step is None
+
+
+def test_nobody_leaves_whose_acknowledgement_the_rest_cannot_replace():
+    view = dead(healthy(2), "m2")
+    assert decide(view).step is None
+
+
+def test_the_primary_locks_the_account_before_the_record_says_smaller():
+    decision = decide(leaving())
+    assert acts(decision) == (Admit("m1", 1, ("m1", "m2")),)
+    assert chosen(decision).status is None
+
+
+def test_a_session_that_is_still_there_is_cut_again():
+    followers = frozenset({replica_account("m2"), replica_account("m3")})
+    assert acts(decide(leaving(**{**locked(), "followers": followers}))) == (Admit("m1", 1, ("m1", "m2")),)
+
+
+def test_the_record_waits_until_those_who_stay_hold_what_was_acknowledged():
+    view = holding(leaving(**locked()), "m1", gtids(m1="1-12"))
+    decision = decide(view)
+    assert decision.step is None
+    assert "held by those who stay" in decision.why
+
+
+def test_then_the_smaller_set_is_the_record():
+    status = status_of(decide(leaving(**locked())))
+    assert (status.ackers, status.ackers_next) == (("m1", "m2"), None)
+
+
+def test_until_then_revocation_counts_both_sets():
+    """With m2 alone reached, m3 could still have acknowledged."""
+    view = dead(with_status(away(), ackers_next=("m1", "m2")), "m1")
+    assert unrevokable(view)
+    assert not unrevokable(with_status(view, ackers=("m1", "m2"), ackers_next=None))
+
+
+def test_the_primarys_death_is_survived_once_the_member_has_left():
+    view = dead(with_status(away(), ackers=("m1", "m2")), "m1")
+    assert status_of(decide(view)).issued == 2
+
+
+def test_a_set_that_waits_for_a_member_does_not_keep_it_from_being_repaired():
+    """m2 must hold everything before m3 has left, and m2 is the one whose replication is stopped."""
+    view = holding(leaving(**locked()), "m1", gtids(m1="1-12"))
+    view = on_channel(view, "m2", receiver="OFF", applier_on=False)
+    assert acts(decide(view)) == (Follow("m2", 1, "m1", acks=True),)
+
+
+# --- joining -----------------------------------------------------------------------------------------------
+
+
+def test_a_member_that_replicates_is_counted_before_it_is_unlocked():
+    view = with_status(seeing(healthy(), "m1", **locked()), ackers=("m1", "m2"))
+    decision = decide(view)
+    assert status_of(decision).ackers == ("m1", "m2", "m3")
+    assert chosen(decision).acts == ()
+
+
+def test_it_is_unlocked_after_that():
+    view = seeing(healthy(), "m1", **locked())
+    assert acts(decide(view)) == (Admit("m1", 1, ("m1", "m2", "m3")),)
+
+
+def test_nobody_joins_while_another_leaves():
+    view = with_status(seeing(healthy(4), "m1", **locked()), ackers=("m1", "m2", "m3"), ackers_next=("m1", "m2"))
+    assert "m4" not in status_of(decide(view)).ackers
+
+
+# --- the durability ------------------------------------------------------------------------------------------
+
+
+def asked(acks, in_force):
+    view = healthy(4, acks=in_force)
+    return with_spec(view, durability=view.shard.spec.durability.model_copy(update={"acks": acks}))
+
+
+def test_more_acknowledgements_are_asked_of_the_primary_first():
+    decision = decide(asked(2, 1))
+    assert acts(decision) == (EnsureSemiSync("m1", 1, 2),)
+    assert chosen(decision).status is None
+
+
+def test_and_recorded_once_older_writes_are_held_by_as_many():
+    view = seeing(asked(2, 1), "m1", semi_sync_acks=2)
+    assert status_of(decide(view)).durability.acks == 2
+    for name in ("m2", "m3", "m4"):
+        view = holding(view, name, gtids(m1="1-8"))
+    assert decide(view).step is None
+
+
+def test_fewer_are_recorded_and_the_primarys_count_is_not_lowered():
+    """Rule 1: never while commits may wait."""
+    decision = decide(asked(1, 2))
+    assert status_of(decision).durability.acks == 1
+    assert chosen(decision).acts == ()
+
+
+@pytest.mark.parametrize("changes", [{"semi_sync_source": False}, {"semi_sync_acks": 0}])
+def test_semi_sync_that_is_off_or_too_small_is_put_right(changes):
+    assert acts(decide(seeing(healthy(), "m1", **changes))) == (EnsureSemiSync("m1", 1, 1),)
