@@ -1,0 +1,452 @@
+"""One mysqld, as far as flyball can tell it from a real one: GTID sets, doors, a fence, a channel, semi-sync.
+
+Every method named after a procedure of ``flyball/member/sql`` does what that procedure does, in its order, and
+refuses where it refuses. A transaction is written to the binary log first (``logged``: replicas may fetch it, and a
+restart keeps it) and is executed only once it has its acknowledgements: AFTER_SYNC. Nothing here has a clock; what
+takes time happens in :meth:`tests.unit.topology.world.World.settle`.
+"""
+
+from dataclasses import dataclass, field, replace
+from itertools import chain
+
+from flyball.errors import Code, MemberError
+from flyball.gtid import NOTHING, GtidSet
+from flyball.member.accounts import replica_account
+from flyball_topology.view import HOUSEKEEPING, Snapshot
+from flyball_topology.view import Channel as SeenChannel
+
+
+@dataclass(frozen=True)
+class Row:
+    """The fence row."""
+
+    uuid: str
+    term: int
+    opened: int = 0
+    reigned: int = 0
+
+
+@dataclass(frozen=True)
+class Payload:
+    """What a transaction does; an empty one does nothing."""
+
+    kind: str = ""
+    value: object = None
+
+
+EMPTY = Payload()
+
+
+@dataclass
+class Channel:
+    """The replication channel: what it is told to do, and how far it came."""
+
+    host: str
+    port: int
+    wanted: bool = True
+    state: str = "CONNECTING"
+    semi: bool = False
+    """Whether the present connection acknowledges: the flag as it was when the receiver connected."""
+    errno: int = 0
+    source_uuid: str = ""
+    received: GtidSet = NOTHING
+    heartbeats: int = 0
+    applier: bool = True
+    applier_errno: int = 0
+
+    def stop(self) -> None:
+        self.wanted, self.state, self.errno = False, "OFF", 0
+
+
+@dataclass
+class Commit:
+    """A commit that waits for acknowledgements."""
+
+    gtid: GtidSet
+    payload: Payload
+    client: bool = False
+    """Whether an application's session waits; one that was cut never hears an answer."""
+    done: bool = False
+
+
+def transactions(gtids: GtidSet) -> list[tuple[str, str, int]]:
+    """(uuid, tag, number) of each transaction."""
+    found = []
+    for uuid in sorted(gtids.sids):
+        own = gtids.only_uuids([uuid])
+        for tag in sorted(own.tags):
+            spans = str(own.only_tag(tag)).removeprefix(f"{uuid}:{tag}:" if tag else f"{uuid}:").split(":")
+            bounds = (span.partition("-") for span in spans)
+            numbers = chain.from_iterable(range(int(first), int(last or first) + 1) for first, _, last in bounds)
+            found += [(uuid, tag, number) for number in numbers]
+    return found
+
+
+def refused(text: str, code: Code = Code.MEMBER_REFUSED) -> MemberError:
+    return MemberError(code, text)
+
+
+@dataclass
+class Server:
+    """One mysqld. ``payloads`` is what transactions do, shared by the whole world."""
+
+    name: str
+    uuid: str
+    host: str
+    port: int
+    payloads: dict[tuple[str, str, int], Payload]
+    running: bool = True
+    stalled: bool = False
+    """Stopped in its tracks: it holds its connections and answers nobody."""
+    super_read_only: bool = True
+    read_only: bool = True
+    offline: bool = True
+    logged: GtidSet = NOTHING
+    executed: GtidSet = NOTHING
+    purged: GtidSet = NOTHING
+    hollow: GtidSet = NOTHING
+    """Held as empty transactions: declared here, or fetched from where they were declared."""
+    row: Row | None = None
+    semi_source: bool = False
+    semi_acks: int = 1
+    semi_replica: bool = True
+    channel: Channel | None = None
+    commits: list[Commit] = field(default_factory=list)
+    journal: set[int] = field(default_factory=set)
+    beat: int = 0
+    accounts: dict[str, bool] = field(default_factory=dict)
+    databases: set[str] = field(default_factory=set)
+    followers: set[str] = field(default_factory=set)
+    clone_state: str = ""
+    donor: str = ""
+
+    # --- what anybody can see ---------------------------------------------------------------------------
+
+    @property
+    def takes_writes(self) -> bool:
+        return self.running and not (self.stalled or self.super_read_only or self.read_only or self.offline)
+
+    @property
+    def promise(self) -> int | None:
+        return self.row.term if self.row and self.row.uuid == self.uuid else None
+
+    @property
+    def opened(self) -> int:
+        return self.row.opened if self.row and self.row.uuid == self.uuid else 0
+
+    @property
+    def reigned(self) -> int:
+        return self.row.reigned if self.row and self.row.uuid == self.uuid else 0
+
+    @property
+    def received(self) -> GtidSet:
+        return self.logged.union(self.channel.received) if self.channel else self.logged
+
+    @property
+    def has_applied(self) -> bool:
+        return self.channel is None or self.executed.contains(self.channel.received)
+
+    def probe(self, *, deep: bool = True) -> Snapshot:
+        channel = self.channel
+        writable = not self.super_read_only
+        return Snapshot(
+            uuid=self.uuid,
+            version="9.7.0",
+            super_read_only=self.super_read_only,
+            read_only=self.read_only,
+            offline=self.offline,
+            executed=self.executed,
+            purged=self.purged,
+            semi_sync_source=self.semi_source,
+            semi_sync_acks=self.semi_acks,
+            semi_sync_replica=self.semi_replica,
+            promise=self.promise,
+            opened=self.opened,
+            journal_term=max(self.journal, default=0),
+            beat=self.beat,
+            channel=channel
+            and SeenChannel(
+                host=channel.host,
+                port=channel.port,
+                source_uuid=channel.source_uuid,
+                receiver=channel.state,
+                receiver_errno=channel.errno,
+                receiver_error="" if not channel.errno else "the source has purged what is needed",
+                received=channel.received,
+                heartbeats=channel.heartbeats,
+                applier_on=channel.applier,
+                applier_errno=channel.applier_errno,
+                applier_error="",
+            ),
+            clone_state=self.clone_state,
+            accounts=dict(self.accounts) if writable and deep else None,
+            databases=frozenset(self.databases) if writable and deep else None,
+            followers=frozenset(self.followers) if writable else frozenset(),
+            reigned=self.reigned,
+            waiting=sum(not commit.done for commit in self.commits) if writable else 0,
+        )
+
+    # --- writing ----------------------------------------------------------------------------------------
+
+    def write(self, payload: Payload, *, tag: str = "", client: bool = False) -> Commit:
+        """A transaction of this server's own: logged at once, executed once it is acknowledged."""
+        number = self.logged.last(self.uuid, tag) + 1
+        return self._log(GtidSet.span(self.uuid, number, tag=tag), payload, client=client)
+
+    def _log(self, gtid: GtidSet, payload: Payload, *, client: bool = False) -> Commit:
+        for transaction in transactions(gtid):
+            self.payloads.setdefault(transaction, payload)
+        self.logged = self.logged.union(gtid)
+        commit = Commit(gtid, payload, client)
+        if self.semi_source:
+            self.commits.append(commit)
+        else:
+            self.finish(commit)
+        return commit
+
+    def finish(self, commit: Commit) -> None:
+        self.executed = self.executed.union(commit.gtid)
+        self._do(commit.payload)
+        commit.done = True
+
+    def apply(self, gtids: GtidSet) -> None:
+        """What the applier does: no acknowledgement is waited for."""
+        missing = gtids.subtract(self.executed)
+        self.logged = self.logged.union(missing)
+        self.executed = self.executed.union(missing)
+        for transaction in transactions(missing.subtract(self.hollow)):
+            self._do(self.payloads[transaction])
+
+    def _do(self, payload: Payload) -> None:
+        match payload:
+            case Payload("journal", int(term)):
+                self.journal.add(term)
+            case Payload("beat", int(beat)):
+                self.beat = beat
+            case Payload("account", str(name)):
+                self.accounts.setdefault(name, False)
+            case Payload("database", str(name)):
+                self.databases.add(name)
+
+    def _cut_clients(self) -> None:
+        for commit in self.commits:
+            commit.client = False
+
+    def _end_semi_sync(self) -> None:
+        """Answers ok to every commit that still waits: rule 1."""
+        self.semi_source = False
+
+    # --- the process ------------------------------------------------------------------------------------
+
+    def kill(self) -> None:
+        self.running, self.stalled = False, False
+        self._cut_clients()
+
+    def start(self) -> None:
+        """A member starts closed; what was logged is there, acknowledged or not."""
+        self.running = True
+        self._cut_clients()
+        for commit in self.commits:
+            self.finish(commit)
+        self.commits.clear()
+        self.executed = self.logged
+        self.super_read_only = self.read_only = self.offline = True
+        self.semi_source, self.semi_acks, self.semi_replica = False, 1, True
+        self.followers = set()
+        if self.row is not None:
+            self.row = replace(self.row, opened=0)
+        if self.channel is not None:
+            self.channel.stop()
+            self.channel.applier = False
+
+    def become(self, donor: "Server") -> None:
+        """The clone is complete: the donor's data, fence row and accounts; an identity of its own; a restart."""
+        self.executed, self.logged, self.purged = donor.executed, donor.executed, donor.executed
+        self.hollow = donor.hollow
+        self.row, self.journal, self.beat = donor.row, set(donor.journal), donor.beat
+        self.accounts, self.databases = dict(donor.accounts), set(donor.databases)
+        self.commits, self.channel, self.donor, self.clone_state = [], None, "", "Completed"
+        self.start()
+
+    # --- the procedures: the promise --------------------------------------------------------------------
+
+    def check_term(self, term: int) -> None:
+        if (self.promise or 0) > term:
+            raise refused(f"FB3003 term {term} is below the fence {self.promise}", Code.TERM_TOO_OLD)
+
+    def obey(self, term: int) -> None:
+        self.check_term(term)
+        if self.promise != term:
+            self.note(term)
+
+    def note(self, term: int, opened: int | None = None, reigned: int | None = None) -> None:
+        opened = self.opened if opened is None else opened
+        self.row = Row(self.uuid, term, opened, self.reigned if reigned is None else reigned)
+
+    def must_be_open(self, term: int) -> None:
+        if self.opened != term:
+            raise refused(f"FB3003 this member is open under term {self.opened}, not {term}", Code.TERM_TOO_OLD)
+
+    # --- the procedures: replication and doors ----------------------------------------------------------
+
+    def fence(self, term: int) -> None:
+        self.check_term(term)
+        self.donor = ""
+        if not self.super_read_only:
+            self.offline = True
+            self._cut_clients()
+            self._end_semi_sync()
+            self._resolve()
+            self.super_read_only = self.read_only = True
+        if self.row is not None and self.row.opened > 0:
+            self.offline = True
+            self._cut_clients()
+            self.note(term, 0)
+        else:
+            self.obey(term)
+        if self.channel is not None:
+            self.channel.stop()
+
+    def freeze(self, term: int) -> None:
+        self.obey(term)
+        self.must_be_open(term)
+        if any(not commit.done for commit in self.commits):
+            raise refused("1205 Lock wait timeout exceeded")
+        self.super_read_only = self.read_only = True
+
+    def thaw(self, term: int) -> None:
+        self.obey(term)
+        self.must_be_open(term)
+        self.super_read_only = self.read_only = self.offline = False
+
+    def follow(self, term: int, host: str, port: int, acks: bool) -> None:
+        self.obey(term)
+        if not self.super_read_only:
+            raise refused("FB3002 this member takes writes: fence it first")
+        self._end_semi_sync()
+        self._resolve()
+        self.semi_replica = acks
+        received = self.channel.received if self.channel else NOTHING
+        heartbeats = self.channel.heartbeats if self.channel else 0
+        self.channel = Channel(host, port, received=received, heartbeats=heartbeats)
+        if self.row is not None and (self.row.opened > 0 or self.row.reigned > 0):
+            self.note(term, 0, 0)
+        self.offline = False
+
+    def catch_up(self, term: int) -> None:
+        self.obey(term)
+        if self.channel is not None:
+            self.channel.applier = True
+        self.offline = False
+
+    def promote(self, term: int, holds: GtidSet, acks: int, ackers: tuple[str, ...]) -> None:
+        self.check_term(term)
+        if self.opened == term and not (self.super_read_only or self.read_only or self.offline):
+            return
+        if self.channel is not None:
+            self.channel.stop()
+        if not self.executed.contains(holds) or not self.has_applied:
+            raise refused("FB3002 this member lacks transactions that its promotion needs")
+        self.super_read_only = False
+        self.note(term, term, term)
+        self.set_ackers(ackers)
+        if acks > 0:
+            self.semi_acks, self.semi_source = acks, True
+        else:
+            self._end_semi_sync()
+        self.read_only = self.offline = False
+
+    def forget_source(self, term: int) -> None:
+        self.obey(term)
+        self.must_be_open(term)
+        if self.has_applied:
+            self.channel = None
+
+    def write_journal(self, term: int) -> Commit | None:
+        """The journal row; ``None`` where it is there already."""
+        self.must_be_open(term)
+        waiting = [commit for commit in self.commits if commit.payload == Payload("journal", term)]
+        if waiting or term in self.journal:
+            return waiting[0] if waiting else None
+        return self._housekeeping(Payload("journal", term))
+
+    def write_beat(self, term: int, beat: int) -> Commit:
+        self.must_be_open(term)
+        return self._housekeeping(Payload("beat", beat))
+
+    def isolate(self, term: int) -> None:
+        self.obey(term)
+        self.offline = True
+        self._cut_clients()
+        self._end_semi_sync()
+        self._resolve()
+        self.super_read_only = self.read_only = True
+        self.note(term, 0)
+        if self.channel is not None:
+            self.channel.stop()
+            self.channel.applier = False
+
+    def arm_clone(self, term: int, donor: str) -> None:
+        self.obey(term)
+        if not self.read_only:
+            raise refused("FB3002 this member takes writes: fence it first")
+        self.offline = True
+        if self.channel is not None:
+            self.channel.stop()
+            self.channel.applier = False
+        self.donor, self.super_read_only, self.clone_state = donor, False, "In Progress"
+
+    def declare(self, term: int, gtids: GtidSet) -> list[Commit]:
+        self.obey(term)
+        if not self.super_read_only:
+            self.must_be_open(term)
+        missing = gtids.subtract(self.logged)
+        self.hollow = self.hollow.union(missing)
+        return [self._log(GtidSet.span(u, n, tag=t), EMPTY) for u, t, n in transactions(missing)]
+
+    # --- the procedures: what a primary holds for everybody ---------------------------------------------
+
+    def establish(self, term: int) -> None:
+        self.obey(term)
+        if not self.executed.is_empty and (self.row is None or self.row.opened != term):
+            raise refused("FB4007 this member is not empty", Code.NOT_EMPTY)
+        self.note(term, term, term)
+        self.super_read_only = False
+        self.write(Payload("database", "flyball_shard"), tag=HOUSEKEEPING)
+
+    def provision(self, term: int, members: tuple[str, ...], users: tuple[str, ...], database: str) -> list[Commit]:
+        self.must_be_open(term)
+        if self.super_read_only:
+            raise refused("1290 the server is running with --super-read-only")
+        accounts = [*map(replica_account, members), *users]
+        payloads = [*(Payload("account", name) for name in accounts), Payload("database", database)]
+        return [self.write(payload) for payload in payloads]
+
+    def set_ackers(self, ackers: tuple[str, ...]) -> None:
+        admitted = set(map(replica_account, ackers))
+        for account in self.accounts:
+            if account.startswith("flyball_r_"):
+                self.accounts[account] = account not in admitted
+        self.followers &= admitted
+
+    def admit(self, term: int, ackers: tuple[str, ...]) -> None:
+        self.must_be_open(term)
+        self.set_ackers(ackers)
+
+    def ensure_semi_sync(self, term: int, acks: int) -> None:
+        self.must_be_open(term)
+        if acks > 0:
+            self.semi_acks = max(self.semi_acks, acks)
+            self.semi_source = True
+
+    def _housekeeping(self, payload: Payload) -> Commit:
+        if self.super_read_only:
+            raise refused("1290 the server is running with --super-read-only")
+        return self.write(payload, tag=HOUSEKEEPING)
+
+    def _resolve(self) -> None:
+        """Without semi-sync nothing waits any more."""
+        if not self.semi_source:
+            for commit in self.commits:
+                self.finish(commit)
+            self.commits.clear()
