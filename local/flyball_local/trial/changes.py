@@ -19,13 +19,10 @@ def is_whole(shard: Shard) -> bool:
     status = shard.status
     declared = {member.name for member in shard.spec.members}
     healthy = any(condition.type == "Healthy" and condition.status for condition in status.conditions)
-    roles = sorted(member.role for member in status.members)
-    return (
-        healthy
-        and status.transition is None
-        and set(status.ackers) == declared
-        and roles == sorted([Role.PRIMARY, *[Role.REPLICA] * (len(declared) - 1)])
-    )
+    roles = {member.name: member.role for member in status.members}
+    # Right after a change the members stand there as they were before it, the old primary among them.
+    wanted = {name: Role.PRIMARY if name == status.reign.primary else Role.REPLICA for name in declared}
+    return healthy and status.transition is None and set(status.ackers) == declared and roles == wanted
 
 
 async def wait_for(
