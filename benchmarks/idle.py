@@ -1,7 +1,7 @@
 """What flyball itself takes while nothing happens: ``make bench NAME=idle``, two shards of three members.
 
-After a settling time the processes are left alone for DURATION seconds (60): resident memory and share of one core of the
-topology service, of the local engine, and, for comparison, of the six MySQL servers together (from /proc).
+After a settling time the processes are left alone for DURATION seconds (60): resident memory and share of one core of
+the topology service, of the local engine and, for comparison, of the six MySQL servers together (from /proc).
 """
 
 import asyncio
