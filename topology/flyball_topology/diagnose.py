@@ -145,7 +145,7 @@ def _unreachable(view: View, member: MemberView) -> Iterator[Finding]:
 def _replica(view: View, member: MemberView, seen: Snapshot) -> Iterator[Finding]:
     if not view.reign.term:
         return
-    if not seen.super_read_only:
+    if not seen.read_only:
         yield Finding(Kind.WRITABLE_REPLICA, member.name)
         return
     if seen.clone_state == "In Progress":
@@ -189,6 +189,8 @@ def _channel(view: View, primary: MemberView, member: MemberView, seen: Snapshot
         yield Finding(Kind.REPLICATION_STOPPED, member.name)
     elif seen.semi_sync_replica != gives_acks(view, member):
         yield Finding(Kind.NOT_ACKING, member.name)
+    elif not seen.super_read_only:
+        yield Finding(Kind.HALF_FROZEN, member.name)
     elif seen.offline:
         yield Finding(Kind.REPLICA_CLOSED, member.name)
     if lag_class(member) not in {LagClass.OK, LagClass.UNKNOWN}:

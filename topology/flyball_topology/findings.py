@@ -22,6 +22,7 @@ class Kind(Enum):
     ACK_SET_NOT_APPLIED = "the primary admits other members than the record's ack set"
     # --- any other member -----------------------------------------------------------------------------
     WRITABLE_REPLICA = "a replica is writable"
+    HALF_FROZEN = "a replica is read_only, and super_read_only waits for its applier"
     MEMBER_UNREACHABLE = "a member does not answer"
     MEMBER_AWAY = "a member has been away too long to count on"
     NO_PROMISE = "a member has promised nothing"

@@ -146,6 +146,7 @@ REMEDIES: dict[Kind, Remedy] = {
     Kind.REPLICATION_STOPPED: Remedy(_follow),
     Kind.REPLICATION_FAILED: Remedy(_follow, tries=6, ask="flyball reseed"),
     Kind.NOT_ACKING: Remedy(_follow),
+    Kind.HALF_FROZEN: Remedy(_follow),
     Kind.REPLICA_CLOSED: Remedy(_follow),
     Kind.ERRANT_HOUSEKEEPING: Remedy(_declare),
     Kind.UNACKNOWLEDGED_TAIL: Remedy(reseed.ask),

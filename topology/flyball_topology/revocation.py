@@ -46,7 +46,7 @@ def fenced(member: MemberView, term: int) -> bool:
         and seen.promise is not None
         and seen.promise >= term
         and seen.opened == 0
-        and seen.super_read_only
+        and seen.read_only
         and (seen.channel is None or seen.channel.receiver == "OFF")
     )
 

@@ -41,6 +41,18 @@ BEGIN
   END IF;
 END $$
 
+-- Back to super_read_only on a member that is read_only. Only what its applier executes can hold that up: no client
+-- writes under read_only, so a promise does not wait for it, be it an ALTER TABLE of an hour. A repair tries again.
+DROP PROCEDURE IF EXISTS flyball.refreeze $$
+CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.refreeze()
+BEGIN
+  DECLARE CONTINUE HANDLER FOR 1205 BEGIN END;
+  IF @@GLOBAL.read_only AND NOT @@GLOBAL.super_read_only THEN
+    SET SESSION lock_wait_timeout = 1;
+    SET GLOBAL super_read_only = ON;
+  END IF;
+END $$
+
 -- Writes the fence row; NULL keeps what the row of this server says. super_read_only refuses even an unlogged write,
 -- so it is off for that one write; read_only and offline_mode stay as they are.
 DROP PROCEDURE IF EXISTS flyball.note $$
@@ -52,7 +64,7 @@ BEGIN
   DECLARE v_reigned BIGINT UNSIGNED DEFAULT 0;
   DECLARE EXIT HANDLER FOR SQLEXCEPTION
   BEGIN
-    IF v_frozen THEN SET GLOBAL super_read_only = ON; END IF;
+    IF v_frozen THEN CALL flyball.refreeze(); END IF;
     RESIGNAL;
   END;
   SELECT opened, reigned INTO v_opened, v_reigned
@@ -62,8 +74,8 @@ BEGIN
   REPLACE INTO flyball.fence (id, server_uuid, term, opened, reigned, watched_until)
     VALUES (1, @@GLOBAL.server_uuid, p_term, COALESCE(p_opened, v_opened), COALESCE(p_reigned, v_reigned),
             NOW(6) + INTERVAL 10 SECOND);
-  IF v_frozen THEN SET GLOBAL super_read_only = ON; END IF;
   SET SESSION sql_log_bin = 1;
+  IF v_frozen THEN CALL flyball.refreeze(); END IF;
 END $$
 
 -- Runs one statement that has to be put together from text.

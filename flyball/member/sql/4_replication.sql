@@ -15,7 +15,7 @@ BEGIN
   CALL flyball.lock_fence();
   CALL flyball.check_term(p_term);
   SET GLOBAL clone_valid_donor_list = DEFAULT;
-  IF NOT @@GLOBAL.super_read_only THEN
+  IF NOT @@GLOBAL.read_only THEN
     SET GLOBAL offline_mode = ON;
     SET GLOBAL rpl_semi_sync_source_enabled = OFF;
     SET SESSION lock_wait_timeout = 3;
@@ -24,6 +24,7 @@ BEGIN
   IF EXISTS (SELECT 1 FROM flyball.fence WHERE opened > 0) THEN
     SET GLOBAL offline_mode = ON;
     CALL flyball.note(p_term, 0, NULL);
+    CALL flyball.refreeze();
   ELSE
     CALL flyball.obey(p_term);
   END IF;
@@ -102,9 +103,10 @@ BEGIN
   END;
   CALL flyball.lock_fence();
   CALL flyball.obey(p_term);
-  IF NOT @@GLOBAL.super_read_only THEN
+  IF NOT @@GLOBAL.read_only THEN
     SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = 33002, MESSAGE_TEXT = 'FB3002 this member takes writes: fence it first';
   END IF;
+  CALL flyball.refreeze();
   IF @@GLOBAL.rpl_semi_sync_source_enabled THEN
     SET GLOBAL rpl_semi_sync_source_enabled = OFF;
   END IF;
@@ -159,7 +161,7 @@ BEGIN
   DECLARE v_opened BIGINT UNSIGNED DEFAULT 0;
   DECLARE EXIT HANDLER FOR SQLEXCEPTION
   BEGIN
-    IF @@GLOBAL.read_only THEN SET GLOBAL super_read_only = ON; END IF;
+    CALL flyball.refreeze();
     CALL flyball.unlock_fence();
     RESIGNAL;
   END;
@@ -286,7 +288,7 @@ BEGIN
   DECLARE v_frozen INT DEFAULT @@GLOBAL.super_read_only;
   DECLARE EXIT HANDLER FOR SQLEXCEPTION
   BEGIN
-    IF v_frozen THEN SET GLOBAL super_read_only = ON; END IF;
+    IF v_frozen THEN CALL flyball.refreeze(); END IF;
     CALL flyball.unlock_fence();
     RESIGNAL;
   END;
@@ -307,6 +309,6 @@ BEGIN
       SET SESSION gtid_next = 'AUTOMATIC';
     END IF;
   END WHILE;
-  IF v_frozen THEN SET GLOBAL super_read_only = ON; END IF;
+  IF v_frozen THEN CALL flyball.refreeze(); END IF;
   CALL flyball.unlock_fence();
 END $$
