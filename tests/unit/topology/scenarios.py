@@ -64,11 +64,13 @@ class Run:
         self.scenario.happens(self.world, self.passes)
         self.passes += 1
         done = await service.one_pass()
-        if done.view is not None:
-            status = done.view.shard.status
-            assert status.issued >= self.issued, f"issued fell from {self.issued} to {status.issued}"
-            assert status.reign.term >= self.reigning, f"the reign fell from {self.reigning} to {status.reign.term}"
-            self.issued, self.reigning = status.issued, status.reign.term
+        assert not self.world.violated, self.world.violated
+        shard = await self.records.get(Shard, SHARD)
+        assert shard is not None
+        issued, reigning = shard.status.issued, shard.status.reign.term
+        assert issued >= self.issued, f"issued fell from {self.issued} to {issued}"
+        assert reigning >= self.reigning, f"the reign fell from {self.reigning} to {reigning}"
+        self.issued, self.reigning = issued, reigning
         if done.decision.step is not None:
             self.steps.append(str(done.decision.step))
         return done
