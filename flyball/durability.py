@@ -98,11 +98,11 @@ class NoDurability(Durability):
         """One: the primary."""
         return 1
 
-    def ack_givers(self, primary: str) -> frozenset[str]:  # noqa: ARG002 - none matters here
+    def ack_givers(self, primary: str) -> frozenset[str]:
         """Nobody."""
         return frozenset()
 
-    def acknowledged(self, primary: str, holders: frozenset[str]) -> bool:  # noqa: ARG002
+    def acknowledged(self, primary: str, holders: frozenset[str]) -> bool:
         """Always: the primary has it."""
         return True
 

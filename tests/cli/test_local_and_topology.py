@@ -69,10 +69,10 @@ def test_only_keyspaces_are_brought_up(refused, make):
 
 
 def test_down_tells_what_was_stopped_removed_and_left(flyball, store, called):
-    result = DownResult(was_running=True, removed=("shop-x-x-1",), left=(Path("/home/notes.txt"),))
+    result = DownResult(was_running=True, removed=("shop-x-x-1",), left=(Path("/srv/notes.txt"),))
     called["replace"]("flyball_local.down.down", result)
     done = flyball("local", "down", "--purge", "--yes")
-    assert done.out == "down\nremoved shop-x-x-1\nleft /home/notes.txt: not flyball's\n"
+    assert done.out == "down\nremoved shop-x-x-1\nleft /srv/notes.txt: not flyball's\n"
     assert called["flyball_local.down.down"][1]["purge"] is True
 
 

@@ -157,8 +157,8 @@ class ShardController:
         if step.spends is not None and memory.shard is not None:
             self._budgets.take(step.spends, key, memory.shard.spec.keyspace, self._clock())
         took = (self._clock() - started) * 1000
-        in_flight = memory.shard is not None and memory.shard.status.transition is not None
-        if in_flight or step.failover is not None or step.status is not None:
+        transition = memory.shard.status.transition if memory.shard else None
+        if transition is not None and transition.failover:
             memory.timeline.append(
                 DoneStep(
                     name=step.name,

@@ -153,7 +153,7 @@ def _repair(view: View, findings: tuple[Finding, ...], seen: tuple[str, ...], *,
         if decision is not None and decision.step is not None:
             return replace(decision, seen=seen, step=replace(decision.step, remedies=key))
         awaited.append(f"a person ({remedy.ask} {finding.member}): {finding}" if remedy.ask else str(finding))
-    why = "something is awaited" if awaited else "the shard is as it should be"
+    why = "nothing more can be done now" if awaited else "the shard is as it should be"
     return wait(view, why, *awaited, seen=seen)
 
 
