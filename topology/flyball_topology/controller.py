@@ -210,7 +210,9 @@ class ShardController:
     def _of(self, key: str) -> _Memory:
         memory = self._memory.get(key)
         if memory is None:
-            memory = _Memory(Watch(self._members, self._clock, lambda: self._wake(key)))
+            memory = _Memory(
+                Watch(self._members, self._clock, lambda: self._wake(key), self._metrics.probe_seconds.observe)
+            )
             memory.emergencies = self._past_emergencies(key)
             self._memory[key] = memory
         return memory

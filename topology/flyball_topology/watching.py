@@ -32,10 +32,17 @@ class _Watched:
 class Watch:
     """The members of one shard, as watched by this service."""
 
-    def __init__(self, members: Members, clock: Callable[[], float], wake: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        members: Members,
+        clock: Callable[[], float],
+        wake: Callable[[], None],
+        probed: Callable[[float], None] = lambda _: None,
+    ) -> None:
         self._members = members
         self._clock = clock
         self._wake = wake
+        self._probed = probed
         self._watched: dict[str, _Watched] = {}
         self.beats = Beats(members, clock)
 
@@ -101,6 +108,7 @@ class Watch:
         except (MemberError, TimeoutError) as error:
             self._missed(watched, started, error)
         else:
+            self._probed(self._clock() - started)
             self._saw(watched, snapshot, self._clock())
         finally:
             watched.probe = None
