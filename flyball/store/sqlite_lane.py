@@ -53,7 +53,9 @@ class Lane:
         deadline = time.monotonic() + self._limit
         future = asyncio.get_running_loop().run_in_executor(self._threads, self._transact, work, deadline)
         try:
-            return await asyncio.wait_for(future, self._limit + GRACE)
+            # Not wait_for: in Python 3.11 it loses a cancellation that comes together with the result.
+            async with asyncio.timeout(self._limit + GRACE):
+                return await future
         except TimeoutError as error:
             raise away(self._path, f"no answer within {self._limit + GRACE:g} s; a write may land yet") from error
 
