@@ -49,6 +49,9 @@ def still(stage: Stage) -> Iterator[RunningShard]:
         shard.forget_the_past()
         yield shard
         shard.ledger.stop()
+        if shard.spent:
+            stage.clear()
+            return
         shard.let_all_run()
         if not any(service.process.poll() is None for service in shard.services):
             shard.start_service()

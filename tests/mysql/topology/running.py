@@ -101,6 +101,7 @@ class RunningShard:
     def __init__(self) -> None:
         self.home = Home(Path(tempfile.mkdtemp(prefix="flyball-home-")))  # a socket's path has 107 bytes at most
         self.services: list[Service] = []
+        self.spent = False  # a test says so that cannot leave the shard healthy
         self._started = 0
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="records", daemon=True)
