@@ -1,4 +1,4 @@
-"""Write docs/reference/errors.md and cli.md from the code: the error codes, the exit codes, the commands.
+"""Write docs/reference/ from the code: error codes, exit codes, commands, records, findings, metrics.
 
 With ``--check`` nothing is written; it ends with 1 when a file is not what would be written.
 """
@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "topology"), str(ROOT / "local")]
+sys.path[:0] = [str(ROOT), str(ROOT / "topology"), str(ROOT / "local"), str(ROOT / "tools")]
 
-import typer  # noqa: E402 - the path comes first
+import reference_findings  # noqa: E402 - the path comes first
+import reference_metrics  # noqa: E402
+import reference_records  # noqa: E402
+import typer  # noqa: E402
 
 from flyball.cli.exits import EXIT_CODES  # noqa: E402
 from flyball.cli.program import app  # noqa: E402
@@ -96,7 +99,13 @@ def _option(parameter: Any) -> str:  # noqa: ANN401
     return f"| {names} | {(parameter.help or '').replace('|', chr(92) + '|')} |"
 
 
-PAGES = {"errors.md": errors, "cli.md": cli}
+PAGES = {
+    "errors.md": errors,
+    "cli.md": cli,
+    "records.md": reference_records.page,
+    "findings.md": reference_findings.page,
+    "metrics.md": reference_metrics.page,
+}
 
 
 def main(arguments: list[str]) -> int:

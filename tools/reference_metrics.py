@@ -1,0 +1,30 @@
+"""The page of metrics, from the registry of the topology service."""
+
+from prometheus_client import Counter, Histogram
+
+from flyball_topology.metrics import Metrics
+
+
+def page() -> str:
+    """The page."""
+    metrics = Metrics()
+    found = [value for value in vars(metrics).values() if hasattr(value, "_labelnames") and hasattr(value, "_name")]
+    rows = []
+    for metric in sorted(found, key=lambda metric: metric._name):  # noqa: SLF001 - the library has no other way
+        name = f"{metric._name}_total" if isinstance(metric, Counter) else metric._name  # noqa: SLF001
+        kind = "histogram" if isinstance(metric, Histogram) else type(metric).__name__.lower()
+        labels = ", ".join(f"`{label}`" for label in metric._labelnames)  # noqa: SLF001
+        rows.append(f"| `{name}` | {kind} | {labels} | {metric._documentation} |")  # noqa: SLF001
+    return (
+        "\n\n".join(
+            [
+                "# Metrics",
+                "<!-- Written by tools/generate_reference.py from the code; edits here are lost. -->",
+                "The topology service answers `/metrics` (Prometheus text) and `/healthz` on one address, loopback unless "
+                "told otherwise; the local engine keeps it in `topology-place.json` of its home. Times are in seconds. "
+                "`/healthz` is 503 when the service leads and has not ended a pass for 30 seconds.",
+                "\n".join(["| metric | kind | labels | meaning |", "| --- | --- | --- | --- |", *rows]),
+            ]
+        )
+        + "\n"
+    )
