@@ -43,8 +43,8 @@ _DONE: dict[Kind, str] = {
 
 
 _ABOUT = (
-    "Everything that can be wrong with a shard, the gravest first. A finding stands in `Shard.status.findings` with the "
-    "member that it is about, and the first one's reason in the condition `Healthy`; the metric "
+    "Everything that can be wrong with a shard, the gravest first. A finding stands in `Shard.status.findings` with "
+    "the member that it is about, and the first one's reason in the condition `Healthy`; the metric "
     "`flyball_topology_findings` has the same names in lower case with underscores. Remedies that do not help are "
     "tried again after rests that double from half a second to a minute."
 )

@@ -5,6 +5,13 @@ from prometheus_client import Counter, Histogram
 from flyball_topology.metrics import Metrics
 
 
+_ABOUT = (
+    "The topology service answers `/metrics` (Prometheus text) and `/healthz` on one address, loopback unless told "
+    "otherwise; the local engine notes its port in `topology-place.json` of its home. Times are in seconds. `/healthz` "
+    "is 503 when the service leads and has not ended a pass for 30 seconds."
+)
+
+
 def page() -> str:
     """The page."""
     metrics = Metrics()
@@ -15,16 +22,10 @@ def page() -> str:
         kind = "histogram" if isinstance(metric, Histogram) else type(metric).__name__.lower()
         labels = ", ".join(f"`{label}`" for label in metric._labelnames)  # noqa: SLF001
         rows.append(f"| `{name}` | {kind} | {labels} | {metric._documentation} |")  # noqa: SLF001
-    return (
-        "\n\n".join(
-            [
-                "# Metrics",
-                "<!-- Written by tools/generate_reference.py from the code; edits here are lost. -->",
-                "The topology service answers `/metrics` (Prometheus text) and `/healthz` on one address, loopback unless "
-                "told otherwise; the local engine keeps it in `topology-place.json` of its home. Times are in seconds. "
-                "`/healthz` is 503 when the service leads and has not ended a pass for 30 seconds.",
-                "\n".join(["| metric | kind | labels | meaning |", "| --- | --- | --- | --- |", *rows]),
-            ]
-        )
-        + "\n"
-    )
+    parts = [
+        "# Metrics",
+        "<!-- Written by tools/generate_reference.py from the code; edits here are lost. -->",
+        _ABOUT,
+        "\n".join(["| metric | kind | labels | meaning |", "| --- | --- | --- | --- |", *rows]),
+    ]
+    return "\n\n".join(parts) + "\n"

@@ -10,14 +10,19 @@ from flyball.records.base import API_VERSION, Metadata, Model, Record
 KINDS: tuple[type[Record], ...] = (Keyspace, Shard, Failover, Operation)
 
 
+_ABOUT = (
+    f"Every record has `apiVersion: {API_VERSION}`, a `kind`, `metadata`, a `spec` (what is wanted) and a `status` (what "
+    "is). Unknown fields are refused. `flyball get KIND NAME` prints one; people write Keyspaces, Failovers and "
+    "Operations (`flyball apply`), Shards are the engine's."
+)
+
+
 def page() -> str:
     """The page."""
     parts = [
         "# Records",
         "<!-- Written by tools/generate_reference.py from the code; edits here are lost. -->",
-        f"Every record has `apiVersion: {API_VERSION}`, a `kind`, `metadata`, a `spec` (what is wanted) and a `status` "
-        "(what is). Unknown fields are refused. `flyball get KIND NAME` prints one; people write Keyspaces, Failovers "
-        "and Operations (`flyball apply`), Shards are the engine's.",
+        _ABOUT,
         "## metadata",
         *_model(Metadata, set()),
     ]
