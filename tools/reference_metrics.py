@@ -4,7 +4,6 @@ from prometheus_client import Counter, Histogram
 
 from flyball_topology.metrics import Metrics
 
-
 _ABOUT = (
     "The topology service answers `/metrics` (Prometheus text) and `/healthz` on one address, loopback unless told "
     "otherwise; the local engine notes its port in `topology-place.json` of its home. Times are in seconds. `/healthz` "

@@ -11,8 +11,8 @@ KINDS: tuple[type[Record], ...] = (Keyspace, Shard, Failover, Operation)
 
 
 _ABOUT = (
-    f"Every record has `apiVersion: {API_VERSION}`, a `kind`, `metadata`, a `spec` (what is wanted) and a `status` (what "
-    "is). Unknown fields are refused. `flyball get KIND NAME` prints one; people write Keyspaces, Failovers and "
+    f"Every record has `apiVersion: {API_VERSION}`, a `kind`, `metadata`, a `spec` (what is wanted) and a `status` "
+    "(what is). Unknown fields are refused. `flyball get KIND NAME` prints one; people write Keyspaces, Failovers and "
     "Operations (`flyball apply`), Shards are the engine's."
 )
 
