@@ -1,0 +1,130 @@
+"""An unplanned change begins only where it can end, and holds back where it may do harm."""
+
+from dataclasses import replace
+
+import pytest
+
+from flyball.errors import Code
+from flyball.records.failover import Outcome
+from flyball.records.shard import Mode, Phase
+from flyball_topology.decide import decide
+from flyball_topology.view import Fleet, Reach
+from tests.unit.topology.views import (
+    NOW,
+    chosen,
+    dead,
+    healthy,
+    member,
+    on_channel,
+    request,
+    restarted,
+    seeing,
+    status_of,
+)
+
+
+def begun(view):
+    decision = decide(view)
+    return decision.step is not None and decision.step.status is not None and decision.step.status.issued == 2
+
+
+def test_a_dead_primary_is_answered_by_the_next_term_and_a_record():
+    decision = decide(dead(healthy(), "m1"))
+    step, status = chosen(decision), status_of(decision)
+    assert (status.issued, status.reign.term) == (2, 1)
+    assert status.transition is not None
+    assert (status.transition.mode, status.transition.phase) == (Mode.EMERGENCY, Phase.ISSUED)
+    assert step.acts == ()
+    assert step.failover is not None
+    assert step.failover.spec is not None
+    assert step.failover.status.outcome is Outcome.RUNNING
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        restarted(healthy(), "m1"),
+        replace(healthy(), beat_hung=6.0),
+    ],
+    ids=["restarted", "cannot write"],
+)
+def test_a_primary_that_is_closed_or_cannot_write_is_one_too(view):
+    assert begun(view)
+
+
+def test_all_members_restarted_is_one_too():
+    view = healthy()
+    for name in view.members:
+        view = restarted(view, name)
+    assert begun(view)
+
+
+def test_nothing_is_touched_where_members_that_could_acknowledge_are_missing():
+    decision = decide(dead(dead(healthy(), "m1"), "m3", Reach.SILENT))
+    assert decision.step is None
+    assert decision.awaited == ("m1, or m3, to revoke m1",)
+    assert decision.refused[0].startswith(f"failover: {Code.NOT_REVOKED.number}")
+
+
+def test_a_member_without_a_promise_does_not_count_as_reached():
+    """Rule 6."""
+    assert not begun(seeing(dead(healthy(), "m1"), "m3", promise=None))
+
+
+def test_a_primary_that_is_only_unreachable_is_waited_for():
+    view = member(on_channel(dead(healthy(), "m1"), "m2", receiver="ON"), "m2", heard_at=NOW)
+    decision = decide(view)
+    assert decision.step is None
+    assert decision.again
+
+
+def test_the_first_two_in_a_row_never_wait_and_the_third_rests():
+    view = dead(healthy(), "m1")
+    assert begun(replace(view, emergencies=(NOW - 5,)))
+    assert not begun(replace(view, emergencies=(NOW - 20, NOW - 5)))
+    assert begun(replace(view, emergencies=(NOW - 120, NOW - 61)))
+
+
+def lonely(view):
+    """No replica confirms the death: each says that its receiver is on."""
+    for name in ("m2", "m3"):
+        view = member(on_channel(view, name, receiver="ON"), name, heard_at=NOW - 60)
+    return view
+
+
+def test_when_so_many_look_dead_at_once_the_observer_is_suspect():
+    view = replace(lonely(dead(healthy(), "m1", Reach.SILENT)), fleet=Fleet(shards=10, dead=4))
+    decision = decide(view)
+    assert decision.step is None
+    assert "4 of 10" in decision.refused[0]
+
+
+def test_a_death_that_a_replica_confirms_is_believed_even_then():
+    assert begun(replace(dead(healthy(), "m1"), fleet=Fleet(shards=10, dead=4)))
+
+
+def test_few_deaths_are_believed():
+    assert begun(replace(lonely(dead(healthy(), "m1", Reach.SILENT)), fleet=Fleet(shards=10, dead=3)))
+
+
+def test_a_person_gets_one_from_a_living_primary():
+    assert begun(request(healthy(), "emergency"))
+
+
+def test_a_person_is_told_who_is_missing():
+    view = request(dead(dead(healthy(), "m1"), "m3"), "emergency")
+    step = chosen(decide(view))
+    assert step.failover is not None
+    assert step.failover.status.outcome is Outcome.REFUSED
+    assert step.failover.status.code == Code.NOT_REVOKED.number
+    assert "m1, or m3" in step.failover.status.message
+    assert step.status is None
+
+
+def test_a_persons_word_accepts_the_loss_and_is_recorded():
+    """Rule 17."""
+    view = request(dead(dead(healthy(), "m1"), "m3"), "emergency", accept_loss=True)
+    status = status_of(decide(view))
+    assert status.issued == 2
+    assert status.transition is not None
+    assert status.transition.accept_loss

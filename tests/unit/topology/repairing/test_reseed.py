@@ -1,0 +1,154 @@
+"""A member is made anew: it leaves first, its evidence is kept, and what may hold given-up writes is not touched."""
+
+from dataclasses import replace
+
+from flyball.errors import Code
+from flyball.member.accounts import replica_account
+from flyball.records.failover import Outcome
+from flyball.records.operation import ReseedPhase
+from flyball.stability import Budget
+from flyball_topology.decide import decide
+from flyball_topology.reseed import donor
+from flyball_topology.steps import Clone, Fence
+from flyball_topology.view import Tried
+from tests.unit.topology.views import (
+    LINE,
+    NOW,
+    acts,
+    chosen,
+    dead,
+    fenced,
+    gtids,
+    healthy,
+    holding,
+    on_channel,
+    request,
+    seeing,
+    status_of,
+    with_status,
+    word,
+)
+
+
+def operation_of(decision):
+    change = chosen(decision).operation
+    assert change is not None
+    return change.status
+
+
+def under_way(phase, view=None):
+    return word(view or healthy(), "reseed", "m3", outcome=Outcome.RUNNING, phase=phase)
+
+
+def left():
+    """m3 does not count any more, and is being cloned."""
+    accounts = {replica_account(name): name == "m3" for name in ("m1", "m2", "m3")}
+    view = seeing(with_status(healthy(), ackers=("m1", "m2")), "m1", accounts=accounts)
+    return under_way(ReseedPhase.CLONING, fenced(view, "m3", 1))
+
+
+def test_what_is_given_up_is_written_down_first():
+    decision = decide(word(holding(healthy(), "m3", gtids(m1="1-9", m3="1-2")), "reseed", "m3"))
+    status = operation_of(decision)
+    assert (status.phase, status.evidence) == (ReseedPhase.LEAVING, str(gtids(m3="1-2")))
+    assert chosen(decision).acts == ()
+
+
+def test_it_leaves_the_ack_set_before_it_is_cloned():
+    """Rule 11."""
+    view = under_way(ReseedPhase.LEAVING)
+    assert status_of(decide(view)).ackers_next == ("m1", "m2")
+    assert operation_of(decide(with_status(view, ackers=("m1", "m2")))).phase is ReseedPhase.CLONING
+
+
+def test_one_that_cannot_be_spared_is_cloned_without_leaving():
+    """Rule 6 guards then: without a promise it counts as unreached."""
+    view = word(healthy(2), "reseed", "m2", outcome=Outcome.RUNNING, phase=ReseedPhase.LEAVING)
+    assert operation_of(decide(view)).phase is ReseedPhase.CLONING
+
+
+def test_it_is_cloned_from_a_healthy_replica():
+    assert acts(decide(left())) == (Clone("m3", 1, "m2"),)
+
+
+def test_a_member_without_a_promise_promises_first():
+    assert acts(decide(seeing(left(), "m3", promise=None))) == (Fence("m3", 1),)
+
+
+def test_a_clone_in_progress_is_left_alone():
+    assert decide(seeing(left(), "m3", clone_state="In Progress", super_read_only=False)).step is None
+
+
+def test_a_clone_that_failed_is_tried_again_after_a_rest_that_grows():
+    view = replace(left(), tried={"CLONE m3": Tried(3, NOW - 19)})
+    assert decide(view).step is None
+    assert acts(decide(replace(view, tried={"CLONE m3": Tried(3, NOW - 21)})))
+
+
+def test_it_comes_back_without_a_promise_and_joins():
+    view = seeing(left(), "m3", promise=None, clone_state="Completed", channel=None)
+    assert operation_of(decide(view)).phase is ReseedPhase.JOINING
+
+
+def test_it_has_ended_when_nothing_is_wrong_with_the_member():
+    joining = under_way(ReseedPhase.JOINING)
+    assert operation_of(decide(joining)).outcome is Outcome.SUCCEEDED
+    assert chosen(decide(on_channel(joining, "m3", receiver="OFF"))).operation is None
+
+
+def test_donors_are_healthy_and_rather_not_the_primary():
+    view = healthy()
+    assert donor(view, view.members["m3"]).name == "m2"
+    for ill in (dead(view, "m2"), holding(view, "m2", gtids(m1="1-9", m2="1")), seeing(view, "m2", offline=True),
+                 seeing(view, "m2", promise=None), on_channel(view, "m2", host="m3.test")):  # fmt: skip
+        assert donor(ill, ill.members["m3"]).name == "m1"
+
+
+def test_one_member_of_a_shard_at_a_time():
+    view = word(under_way(ReseedPhase.JOINING, on_channel(healthy(4), "m3", receiver="OFF")), "reseed", "m4")
+    step = chosen(decide(view))
+    assert step.operation is None
+
+
+def test_the_fleets_budget_is_kept():
+    spent = Budget(1, 6, 600.0).take(NOW, "another")
+    assert decide(replace(word(healthy(), "reseed", "m3"), clones=(spent,))).step is None
+
+
+def refused_with(view):
+    status = operation_of(decide(view))
+    assert status.outcome is Outcome.REFUSED
+    return status.code
+
+
+def test_the_primary_is_never_reseeded():
+    assert refused_with(word(healthy(), "reseed", "m1")) == Code.CANDIDATE_UNFIT.number
+
+
+def test_a_member_that_may_hold_given_up_writes_is_not_reseeded_until_released():
+    """Rule 17: neither by a person's word nor by itself."""
+    held = with_status(healthy(), held=("m3",))
+    assert refused_with(word(held, "reseed", "m3")) == Code.NOT_EMPTY.number
+    lacks = seeing(holding(held, "m3", gtids(m1="1-3")), "m1", purged=gtids(m1="1-5"))
+    assert decide(lacks).step is None
+    assert chosen(decide(with_status(lacks, held=()))).operation is not None
+
+
+def test_a_release_lifts_it():
+    decision = decide(word(with_status(healthy(), held=("m2", "m3")), "release", "m3"))
+    assert status_of(decision).held == ("m2",)
+    assert operation_of(decision).outcome is Outcome.SUCCEEDED
+
+
+def test_a_change_of_primary_goes_first():
+    view = request(left(), "emergency")
+    assert status_of(decide(view)).issued == 2
+
+
+def test_a_stranger_is_refused():
+    assert refused_with(word(healthy(), "reseed", "m9")) == Code.NO_SUCH_OBJECT.number
+
+
+def test_the_line_of_a_healthy_shard_gives_nothing_up():
+    assert operation_of(decide(word(healthy(), "reseed", "m3"))).evidence == ""
+    assert healthy().members["m3"].snapshot.executed == LINE
