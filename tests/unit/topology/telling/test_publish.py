@@ -50,10 +50,8 @@ def test_lag_is_told_in_classes():
 
 
 def test_a_decision_is_told_with_its_reason():
-    decision = told(dead(dead(healthy(), "m1"), "m3")).decision
-    assert decision.why
-    assert decision.awaited
-    assert decision.refused
+    about = told(dead(dead(healthy(), "m1"), "m3")).decision
+    assert all((about.wanted, about.why, about.awaited, about.refused))
 
 
 def test_roles():
