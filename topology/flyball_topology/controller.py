@@ -41,8 +41,9 @@ from flyball_topology.watching import Watch
 logger = logging.getLogger(__name__)
 
 FRESH = 0.02
-FRESH_IN_FLIGHT = 0.1
-"""Seconds for which a snapshot counts as fresh; an act returns one, so a change in flight needs few probes."""
+FRESH_IN_PAUSE = 0.5
+"""Seconds for which a snapshot counts as fresh. Inside a write pause it is what the acts return that matters, and a
+connection that breaks makes the rest stale at once."""
 KEPT_EMERGENCIES = 8
 
 
@@ -105,7 +106,7 @@ class ShardController:
         transition = shard.status.transition
         now = self._clock()
         self._enter_phase(memory, transition, now)
-        fresh = FRESH if transition is None else FRESH_IN_FLIGHT
+        fresh = FRESH if transition is None or transition.phase is Phase.PREPARING else FRESH_IN_PAUSE
         members = await memory.watch.look(shard, fresh)
         now = self._clock()
         if memory.reigning != shard.status.reign.term:
@@ -143,7 +144,7 @@ class ShardController:
         """Carry out the step. A member's refusal is the next view's business, not the loop's."""
         memory = self._of(key)
         started, moment = self._clock(), self._today()
-        if step.acts:
+        if not step.record_first:
             await self._act_on_members(memory, step)
         try:
             await self._write(memory, step)
@@ -154,6 +155,8 @@ class ShardController:
                 raise
             return Outcome.CHANGED
         memory.conflicts = 0
+        if step.record_first:
+            await self._act_on_members(memory, step)
         if step.spends is not None and memory.shard is not None:
             self._budgets.take(step.spends, key, memory.shard.spec.keyspace, self._clock())
         took = (self._clock() - started) * 1000
@@ -270,7 +273,7 @@ class ShardController:
 
     async def _act_on_members(self, memory: _Memory, step: Step) -> None:
         shard = memory.shard
-        if shard is None:
+        if shard is None or not step.acts:
             return
         if step.remedies:
             tried = memory.tried.get(step.remedies)
@@ -316,6 +319,7 @@ class ShardController:
             return
         before = shard.status
         memory.shard = await self._records.replace_status(shard.model_copy(update={"status": status}))
+        self._enter_phase(memory, status.transition, self._clock())
         if status.reign.term != before.reign.term and before.transition is not None:
             self._metrics.reigns(shard, before.transition)
             if before.transition.mode == "emergency":

@@ -139,7 +139,10 @@ class OperationChange:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one pass does: acts on members at the same time, or one change of records.
+    """What one pass does: acts on members at the same time, and at most one change of each record.
+
+    The acts come first, and the records tell what came of them; with ``record_first`` the acts wait for the write, and
+    a write that comes too late keeps them from happening.
 
     ``name`` is what people read. A step that begins a voluntary disruption says what it ``spends``.
     """
@@ -149,6 +152,7 @@ class Step:
     status: ShardStatus | None = None
     failover: FailoverChange | None = None
     operation: OperationChange | None = None
+    record_first: bool = False
     spends: Spend | None = None
     remedies: str = ""
     """The finding that the step is a remedy for: tried again only after a rest that grows."""

@@ -87,9 +87,12 @@ def prepare(view: View, transition: Transition) -> Deciding:
     if not all(_is_moved(view, primary, candidate, member) for member in view.replicas):
         return wait(view, f"{candidate.name} must receive what the others have", "its next advance", again=0.02)
     step = Step(
-        "hold new writes", status=status_with(view, transition=transition_with(transition, phase=Phase.SWITCHING))
+        f"hold new writes; freeze {primary.name}",
+        status=status_with(view, transition=transition_with(transition, phase=Phase.SWITCHING)),
+        acts=(Freeze(primary.name, view.reign.term),),
+        record_first=True,
     )
-    return take(view, step, f"{candidate.name} keeps up with the primary")
+    return take(view, step, f"{candidate.name} keeps up; what is in flight ends and is acknowledged")
 
 
 def switch(view: View, transition: Transition) -> Deciding:
@@ -120,8 +123,10 @@ def switch(view: View, transition: Transition) -> Deciding:
         suspects=(Suspect(name=candidate.name, uuid=candidate.seen.uuid, term=issued),),
     )
     step = Step(
-        f"issue term {issued} to {candidate.name}",
+        f"issue term {issued} to {candidate.name}; fence {primary.name}",
         status=status_with(view, issued=issued, transition=next_transition),
+        acts=(Fence(primary.name, issued),),
+        record_first=True,
     )
     return take(view, step, f"{candidate.name} holds everything; from here on the change rolls forward")
 

@@ -76,6 +76,11 @@ class Watch:
         if watched is not None:
             watched.probed_at = -1.0
 
+    def _lost(self, name: str) -> None:
+        """The connection broke: look at once."""
+        self.doubt(name)
+        self._wake()
+
     def stop(self) -> None:
         """End the probes in flight."""
         for watched in self._watched.values():
@@ -104,7 +109,7 @@ class Watch:
         started = self._clock()
         try:
             async with asyncio.timeout(PROBE_WITHIN):
-                snapshot = await self._members.probe(shard, spec, self._wake)
+                snapshot = await self._members.probe(shard, spec, lambda: self._lost(spec.name))
         except (MemberError, TimeoutError) as error:
             self._missed(watched, started, error)
         else:
