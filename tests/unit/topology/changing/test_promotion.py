@@ -144,6 +144,12 @@ def test_a_candidate_that_received_more_than_it_must_hold_applies_that_too():
     assert Promote not in {type(act) for act in acts(decide(view))}
 
 
+def test_a_candidate_that_lacks_part_of_the_line_does_not_open():
+    decision = decide(promoting(revoked(), holds=gtids(m1="1-12")))
+    assert CatchUp("m2", 2, str(gtids(m1="1-12"))) in acts(decision)
+    assert Promote not in {type(act) for act in acts(decision)}
+
+
 def test_the_others_follow_and_the_candidate_opens_with_the_recorded_ack_set():
     decision = decide(promoting(revoked()))
     assert acts(decision) == (

@@ -147,3 +147,8 @@ def test_fewer_are_recorded_and_the_primarys_count_is_not_lowered():
 @pytest.mark.parametrize("changes", [{"semi_sync_source": False}, {"semi_sync_acks": 0}])
 def test_semi_sync_that_is_off_or_too_small_is_put_right(changes):
     assert acts(decide(seeing(healthy(), "m1", **changes))) == (EnsureSemiSync("m1", 1, 1),)
+
+
+def test_a_primary_that_waits_for_more_than_it_must_is_left_alone():
+    """Rule 1: the count falls with the next promotion."""
+    assert decide(seeing(healthy(), "m1", semi_sync_acks=2)).step is None
