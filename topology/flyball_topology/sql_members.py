@@ -72,9 +72,21 @@ class SqlMembers:
         return snapshot((await session.query("; ".join(statements)))[0])
 
     async def beat(self, shard: Shard, member: MemberSpec, beat: int) -> None:
-        """Renew the lease, then write the heartbeat the way that writes go."""
+        """Renew the lease, then write the heartbeat the way that writes go.
+
+        While that waits for an acknowledgement the lease is renewed beside it: the primary is watched, and must stay
+        open for those who could acknowledge.
+        """
+        term = shard.status.reign.term
         session = await self._session(shard, member, "beat")
-        await session.query(call("beat", shard.status.reign.term, beat, LEASE))
+        beating = asyncio.ensure_future(session.query(call("beat", term, beat, LEASE)))
+        try:
+            while not (await asyncio.wait({beating}, timeout=LEASE / 3))[0]:
+                watching = await self._session(shard, member, "watch")
+                await watching.query(call("watch", term, LEASE))
+            await beating
+        finally:
+            beating.cancel()
 
     def forget(self, shard: str) -> None:
         """Close the shard's sessions."""

@@ -83,6 +83,7 @@ BEGIN
   CALL flyball.obey(p_term);
   CALL flyball.must_be_open(p_term);
   SET GLOBAL super_read_only = OFF;
+  CALL flyball.watch(p_term, 10);  -- else a commit that waits still would have the guard close it again at once
   SET GLOBAL read_only = OFF;
   SET GLOBAL offline_mode = OFF;
   CALL flyball.unlock_fence();

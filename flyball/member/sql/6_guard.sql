@@ -2,6 +2,22 @@
 -- goes offline by itself (stale reads should not be served either). An outage of the topology service alone changes
 -- nothing: the pulse is acknowledged, so nobody waits.
 
+-- Renews the lease: the topology service watches, and knows what it does.
+DROP PROCEDURE IF EXISTS flyball.watch $$
+CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.watch(
+  IN p_term BIGINT UNSIGNED, IN p_lease INT UNSIGNED)
+BEGIN
+  DECLARE EXIT HANDLER FOR SQLEXCEPTION
+  BEGIN
+    SET SESSION sql_log_bin = 1;
+    RESIGNAL;
+  END;
+  CALL flyball.must_be_open(p_term);
+  SET SESSION sql_log_bin = 0;
+  UPDATE flyball.fence SET watched_until = NOW(6) + INTERVAL p_lease SECOND WHERE id = 1;
+  SET SESSION sql_log_bin = 1;
+END $$
+
 -- Renews the lease, then writes the heartbeat through the same path that writes take.
 DROP PROCEDURE IF EXISTS flyball.beat $$
 CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.beat(
@@ -9,14 +25,10 @@ CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.beat(
 BEGIN
   DECLARE EXIT HANDLER FOR SQLEXCEPTION
   BEGIN
-    SET SESSION sql_log_bin = 1;
     SET SESSION gtid_next = 'AUTOMATIC';
     RESIGNAL;
   END;
-  CALL flyball.must_be_open(p_term);
-  SET SESSION sql_log_bin = 0;
-  UPDATE flyball.fence SET watched_until = NOW(6) + INTERVAL p_lease SECOND WHERE id = 1;
-  SET SESSION sql_log_bin = 1;
+  CALL flyball.watch(p_term, p_lease);
   SET SESSION gtid_next = 'AUTOMATIC:flyball';
   REPLACE INTO flyball_shard.heartbeat (id, term, beat) VALUES (1, p_term, p_beat);
   SET SESSION gtid_next = 'AUTOMATIC';
