@@ -5,12 +5,12 @@ CREATE USER IF NOT EXISTS 'flyball_definer'@'localhost' IDENTIFIED BY RANDOM PAS
 GRANT ALL ON *.* TO 'flyball_definer'@'localhost' WITH GRANT OPTION;
 
 -- The topology service. CONNECTION_ADMIN lets it in while offline_mode keeps everybody else out, and CLONE_ADMIN
--- starts a clone, which needs a donor that only flyball.arm_clone can name. It changes nothing by itself.
+-- starts a clone, which needs a donor that only flyball.arm_clone can name. It changes nothing by itself;
+-- 8_grants.sql says what it may call.
 CREATE USER IF NOT EXISTS 'flyball_topology'@'%' IDENTIFIED BY {topology_password} REQUIRE SSL;
 ALTER USER 'flyball_topology'@'%' IDENTIFIED BY {topology_password} REQUIRE SSL;
 REVOKE ALL PRIVILEGES, GRANT OPTION FROM 'flyball_topology'@'%';
 GRANT CONNECTION_ADMIN, CLONE_ADMIN ON *.* TO 'flyball_topology'@'%';
-GRANT EXECUTE ON flyball.* TO 'flyball_topology'@'%';
 
 -- The engine beside the member, over the socket alone: it takes a member offline before it stops it (rule 1).
 CREATE USER IF NOT EXISTS 'flyball_engine'@'localhost' IDENTIFIED BY {engine_password};

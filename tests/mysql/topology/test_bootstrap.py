@@ -53,6 +53,10 @@ def test_the_topology_account_changes_nothing_but_through_its_procedures(shard):
         "CREATE DATABASE other",
         "CREATE USER other",
         "SHUTDOWN",
+        "CALL flyball.run_text('SET GLOBAL super_read_only = OFF')",
+        "CALL flyball.note(99, 99, 99)",
+        "CALL flyball.set_ackers('')",
+        "CALL flyball.kill_sessions('app')",
     ):
         assert refused(shard, primary, statement, TOPOLOGY) in DENIED, statement
 
