@@ -171,6 +171,8 @@ def _replica(view: View, member: MemberView, seen: Snapshot) -> Iterator[Finding
     if beside.kind is Errant.HOUSEKEEPING:
         yield Finding(Kind.ERRANT_HOUSEKEEPING, member.name)
         return
+    if seen.promise < view.reign.term and member.follows(view.primary.spec):
+        yield Finding(Kind.OLD_PROMISE, member.name)
     if member.name not in view.shard.status.ackers:
         yield Finding(Kind.NOT_AN_ACKER, member.name)
     yield from _channel(view, view.primary, member, seen)

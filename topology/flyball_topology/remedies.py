@@ -18,6 +18,7 @@ from flyball_topology.line import beside_the_line
 from flyball_topology.promotion import singles
 from flyball_topology.steps import (
     Act,
+    CatchUp,
     Declare,
     EnsureSemiSync,
     FailoverChange,
@@ -50,6 +51,12 @@ def _follow(view: View, finding: Finding) -> Deciding:
     member = view.members[finding.member]
     act = Follow(member.name, view.reign.term, view.reign.primary, gives_acks(view, member))
     return _act(view, finding, f"let {member.name} follow {view.reign.primary}", act)
+
+
+def _promise(view: View, finding: Finding) -> Deciding:
+    """A switchover does not need every promise; a leader of the term before must find them given (rule 4)."""
+    act = CatchUp(finding.member, view.reign.term, holds="")
+    return _act(view, finding, f"have {finding.member} promise term {view.reign.term}", act)
 
 
 def _fence(view: View, finding: Finding) -> Deciding:
@@ -140,6 +147,7 @@ REMEDIES: dict[Kind, Remedy] = {
     Kind.DURABILITY_CHANGED: Remedy(lambda view, _: ackset.follow_durability(view)),
     Kind.WRITABLE_REPLICA: Remedy(_fence),
     Kind.NO_PROMISE: Remedy(_fence),
+    Kind.OLD_PROMISE: Remedy(_promise),
     Kind.MEMBER_AWAY: Remedy(_leave),
     Kind.NOT_AN_ACKER: Remedy(_join),
     Kind.WRONG_SOURCE: Remedy(_follow),
