@@ -67,6 +67,7 @@ def still(stage: Stage) -> Iterator[RunningShard]:
 def shard(still: RunningShard) -> RunningShard:
     """The shard, healthy, watched by one service, with a writer at work."""
     still.start_service()
+    still.until_watched()
     still.until_healthy()
     still.ledger.start()
     still.until("a first write", lambda: still.ledger.acknowledged)

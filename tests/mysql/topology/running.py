@@ -8,6 +8,7 @@ import asyncio
 import json
 import shutil
 import signal
+import sqlite3
 import ssl
 import subprocess
 import sys
@@ -49,6 +50,7 @@ KEYSPACE, SHARD, DATABASE = "commerce", "commerce-x-x", "commerce"
 LIMIT = 90.0
 """Seconds that anything awaited may take on a busy machine."""
 POLL = 0.03
+PROBE = "CALL flyball.probe(TRUE)"
 
 
 class Service:
@@ -154,6 +156,21 @@ class RunningShard:
                 state = background.read(file)
                 if state is not None:
                     background.send(state, signal.SIGKILL)
+
+    def restart_engine(self, meanwhile: Callable[[], object]) -> None:
+        """Do something to the home while no process of ours has its records open; the members serve on."""
+        spec = self.wait(self.records.get(Keyspace, KEYSPACE))
+        assert spec is not None
+        self.close_records()
+        engine = engine_state.running_engine(self.home)
+        assert engine is not None
+        background.send(engine, signal.SIGKILL)
+        assert self.wait(background.wait_until_ended(engine, LIMIT))
+        with closing(sqlite3.connect(self.home.records)) as records:
+            records.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        meanwhile()
+        self.declare(spec.spec.wire())
+        self.open_records()
 
     def start_service(self, **environment: str) -> Service:
         """Start one more topology service."""
@@ -332,18 +349,27 @@ class RunningShard:
             return list(cursor.fetchall())
 
     def probe(self, name: str) -> Row:
-        """What the member says of itself."""
-        return self.sql(name, "CALL flyball.probe(TRUE)", user=TOPOLOGY, read_timeout=5)[0]
+        """What the member says of itself. A login may be cut by offline_mode just then, so it is tried twice."""
+        try:
+            return self.sql(name, PROBE, user=TOPOLOGY, read_timeout=5)[0]
+        except pymysql.OperationalError:
+            return self.sql(name, PROBE, user=TOPOLOGY, read_timeout=5)[0]
 
     def waits_for_ack(self, name: str) -> bool:
         """Whether a commit has waited there for its acknowledgement for a second."""
         return bool(self.probe(name)["waiting"])
 
-    def lags_behind(self, name: str) -> bool:
-        """Whether it has received what it has not applied."""
+    def executed(self, name: str) -> GtidSet:
+        return GtidSet.parse(self.probe(name)["gtid_executed"])
+
+    def received(self, name: str) -> GtidSet:
+        """What is in its relay logs, or was."""
+        return GtidSet.parse(self.probe(name)["received"] or "")
+
+    def backlog(self, name: str) -> GtidSet:
+        """What it has received and not applied."""
         seen = self.probe(name)
-        executed = GtidSet.parse(seen["gtid_executed"])
-        return not executed.contains(GtidSet.parse(seen["received"] or ""))
+        return GtidSet.parse(seen["received"] or "").subtract(GtidSet.parse(seen["gtid_executed"]))
 
     def begin_write(self, name: str, number: int) -> WaitingWrite:
         """A client's write that may have to wait."""
@@ -369,6 +395,11 @@ class RunningShard:
     def until_healthy(self) -> None:
         """Wait until record and members agree that everything is as declared."""
         self.until("a healthy shard", lambda: not self.troubles())
+
+    def until_watched(self) -> None:
+        """Wait until a service leads and watches the primary: until a heartbeat that is newer than now."""
+        beat = self.probe(self.primary)["beat"] or 0
+        self.until("a heartbeat", lambda: (self.probe(self.primary)["beat"] or 0) > beat)
 
     def troubles(self) -> list[str]:
         """What is not as it should be, by the record and by the members' own word."""
