@@ -51,6 +51,8 @@ def establish(view: View, transition: Transition) -> Step | None:
         return None
     if seen.opened == transition.term and (seen.accounts is None or not missing_on_primary(view, seen)):
         return None
+    if seen.opened != transition.term and not seen.executed.is_empty:
+        return None  # it restarted since: what it holds is what it was given; what lacks still is provisioned later
     spec = view.shard.spec
     users = tuple((user.name, user.ddl) for user in spec.users)
     act = Establish(member.name, transition.term, spec.database, users, tuple(view.members))

@@ -54,6 +54,8 @@ class Effects:
     fate: Fate | None = None
     done: list[str] = field(default_factory=list)
     dead: bool = False
+    before: Callable[[], None] | None = None
+    """What else happens right before it."""
     asleep: asyncio.Event = field(default_factory=asyncio.Event)
     woken: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -62,6 +64,8 @@ class Effects:
             raise KilledError
         self.done.append(name)
         fate = self.fate if len(self.done) == self.at else None
+        if self.before is not None and len(self.done) == self.at:
+            self.before()
         if fate is Fate.KILLED_BEFORE:
             self.dead = True
             raise KilledError

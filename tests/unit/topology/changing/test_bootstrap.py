@@ -91,6 +91,14 @@ def test_then_it_opens_and_the_others_follow():
     assert kinds == [Follow, Follow, Promote]
 
 
+def test_one_that_restarted_in_between_opens_with_what_it_was_given():
+    """It is not empty any more, and would refuse to be established once more, for ever."""
+    view = seeing(under_way(), "m1", promise=1, reigned=1, executed=gtids(m1="1-9"))
+    assert not any(isinstance(act, Establish) for act in acts(decide(view)))
+    view = seeing(view, "m1", offline=False)
+    assert isinstance(acts(decide(view))[-1], Promote)
+
+
 def test_one_that_is_lost_before_it_reigned_leaves_its_term_spent():
     status = status_of(decide(dead(under_way(), "m1")))
     assert status.issued == 2
