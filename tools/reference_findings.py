@@ -23,6 +23,7 @@ _DONE: dict[Kind, str] = {
     Kind.HALF_FROZEN: "it is frozen again, once its applier lets it",
     Kind.MEMBER_UNREACHABLE: "nothing, for half a minute: members restart",
     Kind.MEMBER_AWAY: "it leaves the ack set, where the rest can acknowledge writes without it",
+    Kind.OLD_PROMISE: "it promises the present term, so that no leader of an older one can change it",
     Kind.NO_PROMISE: "it is fenced under the present term; then it follows, or is cloned",
     Kind.NEW_MEMBER: "not raised: such a member shows as `NoPromise`",
     Kind.LACKS_PURGED: "it is reseeded",

@@ -28,6 +28,7 @@ BEGIN
     SET SESSION gtid_next = 'AUTOMATIC';
     RESIGNAL;
   END;
+  CALL flyball.must_be_open(p_term);
   CALL flyball.watch(p_term, p_lease);
   SET SESSION gtid_next = 'AUTOMATIC:flyball';
   REPLACE INTO flyball_shard.heartbeat (id, term, beat) VALUES (1, p_term, p_beat);
