@@ -144,6 +144,9 @@ class ShardController:
         """Carry out the step. A member's refusal is the next view's business, not the loop's."""
         memory = self._of(key)
         started, moment = self._clock(), self._today()
+        if step.remedies:  # a remedy that only asks, by a record, is paced like any other
+            tried = memory.tried.get(step.remedies)
+            memory.tried[step.remedies] = Tried((tried.times if tried else 0) + 1, started)
         if not step.record_first:
             await self._act_on_members(memory, step)
         try:
@@ -275,9 +278,6 @@ class ShardController:
         shard = memory.shard
         if shard is None or not step.acts:
             return
-        if step.remedies:
-            tried = memory.tried.get(step.remedies)
-            memory.tried[step.remedies] = Tried((tried.times if tried else 0) + 1, self._clock())
 
         async def one(index: int) -> None:
             act = step.acts[index]

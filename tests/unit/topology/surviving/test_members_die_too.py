@@ -7,7 +7,8 @@ from tests.unit.topology.service import Effects, Service
 
 AWAY = 8
 """Passes for which it is away."""
-CHANGES = tuple(s for s in SCENARIOS if s.name in {"bootstrap", "switchover", "failover after all restarted", "reseed"})
+NAMES = {"bootstrap", "switchover", "failover after all restarted", "reseed", "a replica leaves", "the primary leaves"}
+CHANGES = tuple(scenario for scenario in SCENARIOS if scenario.name in NAMES)
 
 
 @pytest.mark.parametrize("name", ["m1", "m2", "m3"])
