@@ -25,3 +25,14 @@ async def test_struck_at_any_effect_it_comes_to_rest_and_loses_nothing(scenario:
             await finish(await strike(scenario, effects))
         except AssertionError as error:
             raise AssertionError(f"{fate.value}, effect {effects.at}, {names[effects.at - 1]}: {error}") from error
+
+
+async def test_a_promotion_whose_answer_is_lost_is_looked_up_and_costs_no_term() -> None:
+    """Unknown is not no (rule 8): the member is asked again before its term is given up."""
+    switchover = next(scenario for scenario in SCENARIOS if scenario.name == "switchover")
+    names = await effects_of(switchover)
+    at = next(number for number, name in enumerate(names, 1) if name.startswith("Promote"))
+    run = await strike(switchover, Effects(at, Fate.UNANSWERED))
+    await finish(run)
+    assert run.issued == 2
+    assert run.world.promoted == [(1, "m1"), (2, "m2")]
