@@ -35,4 +35,4 @@ async def test_a_promotion_whose_answer_is_lost_is_looked_up_and_costs_no_term()
     run = await strike(switchover, Effects(at, Fate.UNANSWERED))
     await finish(run)
     assert run.issued == 2
-    assert run.world.promoted == [(1, "m1"), (2, "m2")]
+    assert run.world.promoted == [(2, "m2")]
