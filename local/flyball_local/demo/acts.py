@@ -177,6 +177,8 @@ class _Demo:
             switched = await self._switch(records, first, writing)
             killed = await self._kill(records, second, writing)
             ledgers = {name: await writer.stop() for name, writer in writing.items()}
+            for writer in writing.values():
+                writer.path.unlink()  # a home that is kept holds nothing but its keyspace
         self._words.title("6. The ledger: is every acknowledged write on every server?")
         results = []
         events = ((first, "switchover", switched), (second, "kill -9 of the primary", killed))
