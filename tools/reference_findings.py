@@ -7,39 +7,38 @@ from flyball_topology.failover import CAUSES
 from flyball_topology.findings import Kind
 from flyball_topology.remedies import REMEDIES
 
-_DONE: dict[Kind, str] = {
-    Kind.RECORD_OLDER_THAN_MEMBERS: "every act stops (`FB4004`) until a person runs `flyball adopt`",
-    Kind.PRIMARY_UNREACHABLE: "it is asked again, quickly, until it answers or is known to be dead",
-    Kind.PRIMARY_DEAD: "failover, where fencing those who answer revokes its reign",
-    Kind.PRIMARY_CLOSED: "failover; the same member may win it",
-    Kind.PRIMARY_FROZEN: "it is opened again, under the term that it reigns by",
-    Kind.PRIMARY_CANNOT_WRITE: "failover",
-    Kind.PRIMARY_HAS_SOURCE: "the source is dropped, once everything received from it is applied",
-    Kind.SEMI_SYNC_SETTINGS: "semi-sync is turned on, with at least as many acknowledgements as the durability asks",
-    Kind.DURABILITY_CHANGED: "more acknowledgements: the primary asks for them first; fewer: the record first",
-    Kind.ACCOUNTS_MISSING: "the database and the accounts are made",
-    Kind.ACK_SET_NOT_APPLIED: "the replication accounts are locked and unlocked as the ack set says",
-    Kind.WRITABLE_REPLICA: "it is fenced: closed, its clients cut off",
-    Kind.HALF_FROZEN: "it is frozen again, once its applier lets it",
-    Kind.MEMBER_UNREACHABLE: "nothing, for half a minute: members restart",
-    Kind.MEMBER_AWAY: "it leaves the ack set, where the rest can acknowledge writes without it",
-    Kind.OLD_PROMISE: "it promises the present term, so that no leader of an older one can change it",
-    Kind.NO_PROMISE: "it is fenced under the present term; then it follows, or is cloned",
-    Kind.NEW_MEMBER: "not raised: such a member shows as `NoPromise`",
-    Kind.LACKS_PURGED: "it is reseeded",
-    Kind.ERRANT_HOUSEKEEPING: "the rows are declared on the primary as empty transactions, and the member follows",
-    Kind.UNACKNOWLEDGED_TAIL: "it is reseeded; what it gives up is written down in the Operation",
-    Kind.ERRANT_TRANSACTIONS: "it is isolated; reseeded only with `repair: {errant: reseed}`, else by a person",
-    Kind.NOT_AN_ACKER: "it joins the ack set: the record first, then its account is unlocked",
-    Kind.WRONG_SOURCE: "it is let follow the primary",
-    Kind.REPLICATION_STOPPED: "it is started",
-    Kind.REPLICATION_FAILED: "it is started again",
-    Kind.NOT_ACKING: "the replica side of semi-sync is set, and its receiver started anew",
-    Kind.REPLICA_CLOSED: "it is opened for reads",
-    Kind.CLONING: "it is waited for",
-    Kind.LEAVING: "a replica leaves the ack set; a primary hands over by a switchover first",
-    Kind.FENCED: "it is isolated while the Operation exists",
-    Kind.LAG: "nothing; a member that lags is no candidate of a switchover",
+_DONE: dict[str, str] = {
+    "RECORD_OLDER_THAN_MEMBERS": "every act stops (`FB4004`) until a person runs `flyball adopt`",
+    "PRIMARY_UNREACHABLE": "it is asked again, quickly, until it answers or is known to be dead",
+    "PRIMARY_DEAD": "failover, where fencing those who answer revokes its reign",
+    "PRIMARY_CLOSED": "failover; the same member may win it",
+    "PRIMARY_FROZEN": "it is opened again, under the term that it reigns by",
+    "PRIMARY_CANNOT_WRITE": "failover",
+    "PRIMARY_HAS_SOURCE": "the source is dropped, once everything received from it is applied",
+    "SEMI_SYNC_SETTINGS": "semi-sync is turned on, with at least as many acknowledgements as the durability asks",
+    "DURABILITY_CHANGED": "more acknowledgements: the primary asks for them first; fewer: the record first",
+    "ACCOUNTS_MISSING": "the database and the accounts are made",
+    "ACK_SET_NOT_APPLIED": "the replication accounts are locked and unlocked as the ack set says",
+    "WRITABLE_REPLICA": "it is fenced: closed, its clients cut off",
+    "HALF_FROZEN": "it is frozen again, once its applier lets it",
+    "MEMBER_UNREACHABLE": "nothing, for half a minute: members restart",
+    "MEMBER_AWAY": "it leaves the ack set, where the rest can acknowledge writes without it",
+    "OLD_PROMISE": "it promises the present term, so that no leader of an older one can change it",
+    "NO_PROMISE": "it is fenced under the present term; then it follows, or is cloned",
+    "LACKS_PURGED": "it is reseeded",
+    "ERRANT_HOUSEKEEPING": "the rows are declared on the primary as empty transactions, and the member follows",
+    "UNACKNOWLEDGED_TAIL": "it is reseeded; what it gives up is written down in the Operation",
+    "ERRANT_TRANSACTIONS": "it is isolated; reseeded only with `repair: {errant: reseed}`, else by a person",
+    "NOT_AN_ACKER": "it joins the ack set: the record first, then its account is unlocked",
+    "WRONG_SOURCE": "it is let follow the primary",
+    "REPLICATION_STOPPED": "it is started",
+    "REPLICATION_FAILED": "it is started again",
+    "NOT_ACKING": "the replica side of semi-sync is set, and its receiver started anew",
+    "REPLICA_CLOSED": "it is opened for reads",
+    "CLONING": "it is waited for",
+    "LEAVING": "a replica leaves the ack set; a primary hands over by a switchover first",
+    "FENCED": "it is isolated while the Operation exists",
+    "LAG": "nothing; a member that lags is no candidate of a switchover",
 }
 
 
@@ -53,7 +52,7 @@ _ABOUT = (
 
 def page() -> str:
     """The page."""
-    rows = [f"| `{_reason(kind)}` | {kind.value} | {_DONE[kind]} | {_tries(kind)} |" for kind in Kind]
+    rows = [f"| `{_reason(kind)}` | {kind.value} | {_done(kind)} | {_tries(kind)} |" for kind in Kind]
     parts = [
         "# Findings and remedies",
         "<!-- Written by tools/generate_reference.py from the code; edits here are lost. -->",
@@ -62,6 +61,12 @@ def page() -> str:
         "\n".join(["| reason | what is wrong | what is done | tries |", "| --- | --- | --- | --- |", *rows]),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _done(kind: Kind) -> str:
+    if kind.name not in _DONE:
+        raise SystemExit(f"{__file__}: say in _DONE what is done about {kind.name}")
+    return _DONE[kind.name]
 
 
 def _reason(kind: Kind) -> str:
