@@ -158,6 +158,28 @@ def test_the_others_follow_and_the_candidate_opens_with_the_recorded_ack_set():
     )
 
 
+def test_a_former_primary_that_is_back_with_a_tail_is_not_attached_with_it():
+    """Later it is told apart as such, and made anew; attached, its tail would look like a stranger's writes."""
+    view = fenced(restarted(promoting(revoked()), "m1"), "m1", 2)
+    assert {act.member for act in acts(decide(view))} == {"m1", "m2", "m3"}
+    view = holding(view, "m1", gtids(m1="1-11"))
+    assert {act.member for act in acts(decide(view))} == {"m2", "m3"}
+
+
+def test_what_the_open_candidate_wrote_is_nobodys_tail():
+    """m3 has received it already, m2's last snapshot is a moment older."""
+    view = fenced(restarted(promoting(revoked()), "m1"), "m1", 2)
+    view = seeing(view, "m2", opened=2, super_read_only=False, read_only=False, waiting=1)
+    view = on_channel(holding(view, "m3", gtids(m1="1-9", m2="1")), "m3", host="m2.test", receiver="ON")
+    assert decide(holding(view, "m1", gtids(m1="1-11"))).step is None
+
+
+def test_unless_the_first_acknowledgement_can_only_be_its_own():
+    view = fenced(restarted(promoting(dead(revoked(), "m3")), "m1"), "m1", 2)
+    view = holding(view, "m1", gtids(m1="1-11"))
+    assert Follow("m1", 2, "m2") in acts(decide(view))
+
+
 def test_a_candidate_that_is_open_does_not_reign_before_its_journal_row():
     view = seeing(promoting(revoked()), "m2", opened=2, super_read_only=False, read_only=False, waiting=1)
     decision = decide(view)

@@ -11,8 +11,14 @@ NAMES = {"bootstrap", "switchover", "failover after all restarted", "reseed", "a
 CHANGES = tuple(scenario for scenario in SCENARIOS if scenario.name in NAMES)
 
 
-@pytest.mark.parametrize("name", ["m1", "m2", "m3"])
-@pytest.mark.parametrize("scenario", CHANGES, ids=str)
+TAIL = next(scenario for scenario in SCENARIOS if scenario.name == "failover with a tail")
+
+
+@pytest.mark.parametrize(
+    ("scenario", "name"),
+    [*((scenario, name) for scenario in CHANGES for name in ("m1", "m2", "m3")), (TAIL, "m2")],
+    ids=str,
+)
 async def test_a_member_dies_at_any_effect(scenario: Scenario, name: str) -> None:
     names = await effects_of(scenario)
     for at, effect in enumerate(names, 1):
