@@ -63,11 +63,6 @@ def _fence(view: View, finding: Finding) -> Deciding:
     return _act(view, finding, f"fence {finding.member}", Fence(finding.member, view.reign.term))
 
 
-def _forgetful(view: View, finding: Finding) -> Deciding:
-    """A member that remembers no promise may remember no write either: it stops counting before it promises."""
-    return _leave(view, finding) or _fence(view, finding)
-
-
 def _thaw(view: View, finding: Finding) -> Deciding:
     return _act(view, finding, f"open {finding.member} again", Thaw(finding.member, view.reign.term))
 
@@ -151,7 +146,7 @@ REMEDIES: dict[Kind, Remedy] = {
     Kind.ACK_SET_NOT_APPLIED: Remedy(_apply_ackers),
     Kind.DURABILITY_CHANGED: Remedy(lambda view, _: ackset.follow_durability(view)),
     Kind.WRITABLE_REPLICA: Remedy(_fence),
-    Kind.NO_PROMISE: Remedy(_forgetful),
+    Kind.NO_PROMISE: Remedy(_fence),
     Kind.OLD_PROMISE: Remedy(_promise),
     Kind.MEMBER_AWAY: Remedy(_leave),
     Kind.NOT_AN_ACKER: Remedy(_join),

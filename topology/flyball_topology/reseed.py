@@ -15,7 +15,7 @@ from flyball.records.failover import Outcome
 from flyball.records.operation import OperationSpec, OperationStatus, OperationType, ReseedPhase
 from flyball_topology import ackset
 from flyball_topology.budgets import Kind, Spend, allows
-from flyball_topology.changes import Deciding, take
+from flyball_topology.changes import Deciding, take, wait
 from flyball_topology.findings import Finding
 from flyball_topology.line import Errant, beside_the_line
 from flyball_topology.steps import Clone, Fence, OperationChange, Step
@@ -79,21 +79,9 @@ def donor(view: View, member: MemberView) -> MemberView | None:
         and other.seen.promise is not None
         and not other.seen.offline
         and beside_the_line(view, other).kind in {Errant.NONE, Errant.HOUSEKEEPING}
-        and (other is view.primary or _replicates(view, other))
+        and (other is view.primary or (view.primary is not None and other.follows(view.primary.spec)))
     ]
     return min(able, key=lambda other: (other is view.primary, other.name), default=None)
-
-
-def _replicates(view: View, member: MemberView) -> bool:
-    channel = member.seen.channel if member.seen else None
-    return (
-        view.primary is not None
-        and member.follows(view.primary.spec)
-        and channel is not None
-        and channel.receiver == "ON"
-        and channel.applier_on
-        and not channel.applier_errno
-    )
 
 
 def _begin(view: View, operation: Operation, member: MemberView) -> Deciding | None:
@@ -122,7 +110,7 @@ def _leave(view: View, operation: Operation, member: MemberView) -> Deciding | N
 def _clone(view: View, operation: Operation, member: MemberView) -> Deciding | None:
     seen = member.seen
     if seen is None:
-        return None  # it is being cloned, or starts again; the others need not wait for it
+        return wait(view, f"{member.name} is being cloned, or starts again", f"{member.name} to answer", again=0.2)
     if seen.promise is None and seen.clone_state == "Completed":
         return _move(view, operation, ReseedPhase.JOINING, f"{member.name} was cloned")
     if seen.clone_state == "In Progress":
