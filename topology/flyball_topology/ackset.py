@@ -7,6 +7,7 @@
 So revocation never has to reach a member that has left, and never misses one that may acknowledge.
 """
 
+from flyball.gtid import GtidSet
 from flyball.member.accounts import replica_account
 from flyball.records.keyspace import DurabilityPolicy
 from flyball_topology.changes import Deciding, status_with, take, wait
@@ -17,12 +18,26 @@ from flyball_topology.view import View
 
 
 def can_leave(view: View, name: str) -> bool:
-    """Whether writes could still be acknowledged without ``name``."""
-    status = view.shard.status
-    spec = status.durability or view.shard.spec.durability
-    rest = tuple(acker for acker in status.ackers if acker != name)
-    primary = view.reign.primary
-    return policy(view, spec, rest).acknowledged(primary, frozenset(rest))
+    """Whether writes could still be acknowledged without ``name``, by members that are there."""
+    rest = tuple(acker for acker in view.shard.status.ackers if acker != name)
+    return _suffice(view, rest)
+
+
+def is_needed(view: View, name: str) -> bool:
+    """Whether no write could be acknowledged without ``name``: it must not be cut off, whatever is wrong with it."""
+    return name in view.shard.status.ackers and not can_leave(view, name)
+
+
+def _suffice(view: View, ackers: tuple[str, ...]) -> bool:
+    """Whether those of ``ackers`` that follow the primary now could acknowledge its writes."""
+    spec = view.shard.status.durability or view.shard.spec.durability
+    primary = view.primary
+    there = frozenset(
+        name
+        for name in ackers
+        if primary and name in view.members and view.members[name].seen and view.members[name].follows(primary.spec)
+    )
+    return policy(view, spec, ackers).acknowledged(view.reign.primary, there)
 
 
 def leave(view: View, name: str, why: str) -> Deciding:
@@ -45,10 +60,17 @@ def go_on(view: View) -> Deciding | None:
     if status.ackers_next is None or primary is None or primary.seen is None or not primary.seen.takes_writes:
         return None
     rest = frozenset(status.ackers_next)
+    if not _suffice(view, status.ackers_next):  # both sets were in force, so going back is safe
+        step = Step("keep the ack set", status=status_with(view, ackers_next=None))
+        return take(view, step, f"{', '.join(sorted(rest))} could acknowledge nothing now")
     applied = applied_on_primary(view, rest)
     if not applied:
         return take(view, apply(view, status.ackers_next), "the primary admits only those who stay")
-    everything = on_line(view, primary.seen.executed)
+    leavers = [view.members[name].seen for name in status.ackers if name not in rest and name in view.members]
+    received = GtidSet().union(
+        *(seen.received for seen in leavers if seen)
+    )  # it may have acknowledged what waits still
+    everything = on_line(view, primary.seen.executed.union(received))
     holders = frozenset(
         member.name
         for member in view.members.values()
@@ -86,6 +108,10 @@ def follow_durability(view: View) -> Deciding:
     spec, status, primary = view.shard.spec, view.shard.status, view.primary
     old, new = status.durability or spec.durability, spec.durability
     seen = primary.seen if primary else None
+    if old.policy is not new.policy and DurabilityPolicy.NONE not in {old.policy, new.policy}:
+        return wait(
+            view, "the policy of a living shard changes by way of none only", f"policy: {old.policy}, as before"
+        )
     more = old.policy is DurabilityPolicy.NONE or (
         new.policy is not DurabilityPolicy.NONE and (new.acks > old.acks or new.policy is not old.policy)
     )

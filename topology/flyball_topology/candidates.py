@@ -119,7 +119,8 @@ def choose_after_revocation(view: View, term: int) -> Choice | Unfit:
 
 
 def _promotable(view: View, member: MemberView) -> bool:
-    if _kept_out(view, member):
+    channel = member.seen.channel if member.seen else None
+    if _kept_out(view, member) or (channel is not None and channel.applier_errno):
         return False
     return beside_the_line(view, member).kind in {Errant.NONE, Errant.HOUSEKEEPING}
 

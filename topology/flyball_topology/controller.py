@@ -28,8 +28,9 @@ from flyball.store.port import ConflictError, Records, no_such
 from flyball_topology.budgets import Budgets, Kind
 from flyball_topology.cache import Cache
 from flyball_topology.crashpoints import CrashPoints
-from flyball_topology.decide import decide
+from flyball_topology.decide import FENCE_TRY, decide
 from flyball_topology.diagnose import diagnose, primary_is_dead
+from flyball_topology.findings import Kind as Kinds
 from flyball_topology.members import Members
 from flyball_topology.metrics import Metrics
 from flyball_topology.publish import publish
@@ -44,6 +45,10 @@ FRESH = 0.02
 FRESH_IN_PAUSE = 0.5
 """Seconds for which a snapshot counts as fresh. Inside a write pause it is what the acts return that matters, and a
 connection that breaks makes the rest stale at once."""
+RELAPSE = 60.0
+"""Seconds within which replication that fails again after a restart counts as not helped."""
+QUIET_FOR = 2.0
+"""Seconds of a phase in which nothing is published beside it; one that lasts longer has to say why."""
 KEPT_EMERGENCIES = 8
 
 
@@ -189,7 +194,7 @@ class ShardController:
             return
         if isinstance(outcome, InputError) and outcome.code is Code.NO_SUCH_OBJECT:
             return
-        if outcome is Outcome.CHANGED and memory.shard.status.transition is not None:
+        if outcome is Outcome.CHANGED and memory.shard.status.transition is not None and view.phase_age < QUIET_FOR:
             return
         if memory.shard.metadata.revision != view.shard.metadata.revision:
             return  # this pass has written already; the next one publishes
@@ -269,8 +274,13 @@ class ShardController:
     def _forget_what_helped(self, memory: _Memory, view: View) -> None:
         if memory.tried:
             present = {f"{finding.kind.name} {finding.member}" for finding in diagnose(view)}
+            present |= {f"{FENCE_TRY} {o.spec.member}" for o in view.operations}
             present |= {f"{CLONE_TRY} {o.spec.member}" for o in view.operations if o.status.phase is not None}
-            memory.tried = {key: tried for key, tried in memory.tried.items() if key in present}
+            memory.tried = {
+                key: tried
+                for key, tried in memory.tried.items()
+                if key in present or (_comes_and_goes(key) and view.now - tried.at < RELAPSE)
+            }
 
     # --- acting -------------------------------------------------------------------------------------------
 
@@ -380,6 +390,11 @@ def _touches(operation: Operation, shard: Shard) -> bool:
         and about.keyspace == shard.spec.keyspace
         and about.shard in {None, shard.name}
     )
+
+
+def _comes_and_goes(key: str) -> bool:
+    """A restart of broken replication looks healthy for a moment, each time."""
+    return key.startswith(Kinds.REPLICATION_FAILED.name)
 
 
 def _was_emergency(failover: Failover) -> bool:

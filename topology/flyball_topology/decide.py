@@ -26,6 +26,10 @@ LONGEST_REST = 60.0
 """Seconds between tries of a remedy that does not help: doubling from the first to the longest."""
 
 
+FENCE_TRY = "FENCE"
+"""How asking for a switchover away from a member to be fenced is remembered, with its name behind it."""
+
+
 def decide(view: View) -> Deciding:
     """The next step for one shard."""
     findings = diagnose(view)
@@ -125,7 +129,11 @@ def _fence(view: View, operation: Operation) -> Deciding | None:
         done = _status(operation, Outcome.REFUSED, "there is no such member", Code.NO_SUCH_OBJECT)
         return take(view, Step(f"refuse {operation.name}", operation=done), "there is no such member")
     if member is view.primary:
-        return None if view.failovers else ask_switchover(view, f"{member.name} is to be kept out")
+        key = f"{FENCE_TRY} {member.name}"
+        if view.failovers or _rests(view, key):
+            return None
+        asking = ask_switchover(view, f"{member.name} is to be kept out")
+        return replace(asking, step=replace(asking.step, remedies=key)) if asking.step else asking
     if operation.status.outcome is Outcome.PENDING and member.seen is not None and member.seen.offline:
         done = _status(operation, Outcome.RUNNING, f"{member.name} is kept out while this operation exists")
         return take(view, Step(f"acknowledge {operation.name}", operation=done), "the member is out")
@@ -146,7 +154,7 @@ def _repair(view: View, findings: tuple[Finding, ...], seen: tuple[str, ...], *,
         if tried is not None and remedy.tries is not None and tried.times >= remedy.tries:
             awaited.append(f"a person ({remedy.ask} {finding.member}): {finding}")
             continue
-        if tried is not None and view.now < tried.at + min(FIRST_REST * 2.0 ** (tried.times - 1), LONGEST_REST):
+        if _rests(view, key):
             awaited.append(f"the next try against: {finding}")
             continue
         decision = remedy.plan(view, finding)
@@ -155,6 +163,12 @@ def _repair(view: View, findings: tuple[Finding, ...], seen: tuple[str, ...], *,
         awaited.append(f"a person ({remedy.ask} {finding.member}): {finding}" if remedy.ask else str(finding))
     why = "nothing more can be done now" if awaited else "the shard is as it should be"
     return wait(view, why, *awaited, seen=seen)
+
+
+def _rests(view: View, key: str) -> bool:
+    """Whether what was tried under ``key`` is not to be tried again yet."""
+    tried = view.tried.get(key)
+    return tried is not None and view.now < tried.at + min(FIRST_REST * 2.0 ** min(tried.times - 1, 16), LONGEST_REST)
 
 
 def _record_is_older(view: View, older: list[Finding]) -> Deciding:

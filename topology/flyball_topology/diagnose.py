@@ -39,8 +39,11 @@ def primary_is_dead(view: View) -> bool:
 
 def primary_cannot_write(view: View) -> bool:
     """Up, and provably unable to write: its heartbeat hangs or fails, and not for want of an acknowledgement."""
-    seen = view.primary.seen if view.primary else None
-    return seen is not None and seen.takes_writes and view.beat_hung >= HUNG_FOR and seen.waiting == 0
+    primary = view.primary
+    seen = primary.seen if primary else None
+    if primary is None or seen is None or not seen.takes_writes or seen.waiting:
+        return False
+    return min(view.beat_hung, view.now - primary.since) >= HUNG_FOR
 
 
 def lag_class(member: MemberView) -> LagClass:
@@ -77,6 +80,8 @@ def _record(view: View) -> Iterator[Finding]:
 
 def _primary(view: View) -> Iterator[Finding]:
     primary = view.primary
+    if view.reign.term and primary is None:
+        yield Finding(Kind.PRIMARY_UNREACHABLE, view.reign.primary, "it is not declared any more")
     if primary is None or not view.reign.term:
         return
     seen = primary.seen

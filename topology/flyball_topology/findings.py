@@ -27,7 +27,6 @@ class Kind(Enum):
     MEMBER_AWAY = "a member has been away too long to count on"
     OLD_PROMISE = "a member has not promised the present term yet"
     NO_PROMISE = "a member has promised nothing"
-    NEW_MEMBER = "a member is new, and holds nothing yet"
     LACKS_PURGED = "a member lacks transactions that the primary has purged"
     ERRANT_HOUSEKEEPING = "a member holds housekeeping rows that the line does not"
     UNACKNOWLEDGED_TAIL = "a former primary holds writes that no client heard ok for"

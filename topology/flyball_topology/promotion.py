@@ -11,7 +11,7 @@ A candidate that is lost leaves its term spent: it becomes one more suspect, and
 from flyball.gtid import GtidSet
 from flyball.records.failover import Outcome
 from flyball.records.keyspace import DurabilityPolicy
-from flyball.records.operation import OperationType
+from flyball.records.operation import OperationType, ReseedPhase
 from flyball.records.shard import Mode, Phase, Reign, Suspect, Transition
 from flyball_topology import bootstrap
 from flyball_topology.candidates import Choice, Unfit, choose_after_revocation
@@ -117,8 +117,8 @@ def _planned_candidate(view: View, transition: Transition) -> Deciding | None:
     if not fenced(primary, transition.term):
         step = Step(f"fence {primary.name}", acts=(Fence(primary.name, transition.term),))
         return take(view, step, "it may not be opened under its old term any more")
-    if not candidate.seen.executed.contains(line_of(view, primary.seen)):
-        return None
+    if not GtidSet.parse(transition.holds).contains(line_of(view, primary.seen)):
+        return None  # it was opened between the freeze and the swap, and wrote: the next term takes that in
     return promote(view, transition)
 
 
@@ -133,6 +133,8 @@ def _open(view: View, transition: Transition, candidate: MemberView, seen: Snaps
         if not acts:
             return wait(view, f"{candidate.name} is open, and its first write is not acknowledged", awaited, again=0.1)
         return take(view, Step(names[0], acts=tuple(acts)), "its first write waits", awaited=(awaited,))
+    if seen.channel is not None and seen.channel.applier_errno:
+        return _issue_again(view, transition, f"{candidate.name} cannot apply what it received")
     holds = GtidSet.parse(transition.holds)
     ready = seen.executed.contains(holds) and seen.executed.contains(seen.received)
     if ready and not (seen.offline and _needs_followers(view, candidate)):
@@ -159,7 +161,11 @@ def _followers(view: View, transition: Transition, candidate: MemberView) -> lis
     failover, one that is back with a tail that nobody acknowledged: that shows once the new line begins, and it is
     made anew. Unless the first acknowledgement can only be theirs.
     """
-    kept_out = {o.spec.member for o in view.operations if o.spec.type in {OperationType.FENCE, OperationType.RESEED}}
+    kept_out = {
+        o.spec.member
+        for o in view.operations
+        if o.spec.type is OperationType.FENCE or o.status.phase in {ReseedPhase.LEAVING, ReseedPhase.CLONING}
+    }
     able = []
     for member in view.members.values():
         seen = member.seen
@@ -233,21 +239,30 @@ def _appoint(view: View, transition: Transition, choice: Choice, *, accept_loss:
     )
     held = view.shard.status.held
     if accept_loss:
-        held = tuple(sorted({*held, *(name for name, member in view.members.items() if member.seen is None)}))
+        lost = (name for name, member in view.members.items() if not fenced(member, transition.term))
+        held = tuple(sorted({*held, *lost}))
     step = Step(f"appoint {candidate.name}", status=status_with(view, transition=changed, held=held))
     return take(view, step, f"{candidate.name} holds everything that any reached member received")
 
 
 def _at_risk(view: View, choice: Choice) -> GtidSet:
-    """What members that are not reached were last seen to hold beyond the chosen line."""
-    known = [member.snapshot for member in view.members.values() if member.seen is None and member.snapshot]
+    """What members that are not fenced were last seen to hold beyond the chosen line."""
+    term = view.shard.status.issued
+    known = [member.snapshot for member in view.members.values() if not fenced(member, term) and member.snapshot]
     return GtidSet().union(*(line_of(view, snapshot) for snapshot in known)).subtract(choice.holds)
 
 
 def _issue_again(view: View, transition: Transition, why: str) -> Deciding:
     issued = view.shard.status.issued + 1
     changed = transition_with(
-        transition, mode=Mode.EMERGENCY, phase=Phase.ISSUED, term=issued, candidate="", holds="", reason=why
+        transition,
+        mode=Mode.EMERGENCY,
+        phase=Phase.ISSUED,
+        term=issued,
+        candidate="",
+        holds="",
+        reason=why,
+        accept_loss=False,  # a person's word was about one term
     )
     if transition.mode is Mode.BOOTSTRAP:
         changed = transition_with(changed, mode=Mode.BOOTSTRAP)

@@ -77,6 +77,9 @@ def _serving(view: View) -> Condition:
         return _condition(view, "Serving", "PrimaryUnreachable", f"{primary.name}: {primary.reach.value}", status=None)
     if not primary.seen.takes_writes:
         return _condition(view, "Serving", "PrimaryClosed", f"{primary.name} takes no writes", status=False)
+    if primary.seen.waiting:
+        text = f"{primary.name} is open, and its commits wait for an acknowledgement"
+        return _condition(view, "Serving", "WritesWait", text, status=False)
     return _condition(view, "Serving", "PrimaryServes", f"{primary.name} takes writes", status=True)
 
 

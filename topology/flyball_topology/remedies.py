@@ -63,7 +63,14 @@ def _fence(view: View, finding: Finding) -> Deciding:
     return _act(view, finding, f"fence {finding.member}", Fence(finding.member, view.reign.term))
 
 
-def _thaw(view: View, finding: Finding) -> Deciding:
+def _forgetful(view: View, finding: Finding) -> Deciding:
+    """A member that remembers no promise may remember no write either: it stops counting before it promises."""
+    return _leave(view, finding) or _fence(view, finding)
+
+
+def _thaw(view: View, finding: Finding) -> Deciding | None:
+    if reseed.holds_writes(view):
+        return None
     return _act(view, finding, f"open {finding.member} again", Thaw(finding.member, view.reign.term))
 
 
@@ -108,7 +115,13 @@ def _declare(view: View, finding: Finding) -> Deciding | None:
 
 
 def _errant(view: View, finding: Finding) -> Deciding | None:
-    seen = view.members[finding.member].seen
+    """Isolate it, unless its acknowledgements are needed: those are good, and writes would stop without them."""
+    member = view.members[finding.member]
+    seen = member.seen
+    if ackset.is_needed(view, finding.member):
+        attached = view.primary is not None and member.follows(view.primary.spec)
+        attached = attached and seen is not None and seen.channel is not None and seen.channel.receiver != "OFF"
+        return None if attached else _follow(view, finding)
     running = seen is not None and seen.channel is not None and seen.channel.receiver != "OFF"
     if seen is not None and (running or not seen.offline):
         act = Isolate(finding.member, view.reign.term)
@@ -146,7 +159,7 @@ REMEDIES: dict[Kind, Remedy] = {
     Kind.ACK_SET_NOT_APPLIED: Remedy(_apply_ackers),
     Kind.DURABILITY_CHANGED: Remedy(lambda view, _: ackset.follow_durability(view)),
     Kind.WRITABLE_REPLICA: Remedy(_fence),
-    Kind.NO_PROMISE: Remedy(_fence),
+    Kind.NO_PROMISE: Remedy(_forgetful),
     Kind.OLD_PROMISE: Remedy(_promise),
     Kind.MEMBER_AWAY: Remedy(_leave),
     Kind.NOT_AN_ACKER: Remedy(_join),

@@ -15,10 +15,10 @@ from flyball.records.failover import Outcome
 from flyball.records.operation import OperationSpec, OperationStatus, OperationType, ReseedPhase
 from flyball_topology import ackset
 from flyball_topology.budgets import Kind, Spend, allows
-from flyball_topology.changes import Deciding, take, wait
+from flyball_topology.changes import Deciding, take
 from flyball_topology.findings import Finding
 from flyball_topology.line import Errant, beside_the_line
-from flyball_topology.steps import Clone, Fence, OperationChange, Step
+from flyball_topology.steps import Clone, Fence, Follow, Freeze, OperationChange, Step
 from flyball_topology.view import MemberView, View
 
 FIRST_REST = 5.0
@@ -79,9 +79,21 @@ def donor(view: View, member: MemberView) -> MemberView | None:
         and other.seen.promise is not None
         and not other.seen.offline
         and beside_the_line(view, other).kind in {Errant.NONE, Errant.HOUSEKEEPING}
-        and (other is view.primary or (view.primary is not None and other.follows(view.primary.spec)))
+        and (other is view.primary or _replicates(view, other))
     ]
     return min(able, key=lambda other: (other is view.primary, other.name), default=None)
+
+
+def _replicates(view: View, member: MemberView) -> bool:
+    channel = member.seen.channel if member.seen else None
+    return (
+        view.primary is not None
+        and member.follows(view.primary.spec)
+        and channel is not None
+        and channel.receiver == "ON"
+        and channel.applier_on
+        and not channel.applier_errno
+    )
 
 
 def _begin(view: View, operation: Operation, member: MemberView) -> Deciding | None:
@@ -110,7 +122,7 @@ def _leave(view: View, operation: Operation, member: MemberView) -> Deciding | N
 def _clone(view: View, operation: Operation, member: MemberView) -> Deciding | None:
     seen = member.seen
     if seen is None:
-        return wait(view, f"{member.name} is being cloned, or starts again", f"{member.name} to answer", again=0.2)
+        return None  # it is being cloned, or starts again; the others need not wait for it
     if seen.promise is None and seen.clone_state == "Completed":
         return _move(view, operation, ReseedPhase.JOINING, f"{member.name} was cloned")
     if seen.clone_state == "In Progress":
@@ -125,12 +137,34 @@ def _clone(view: View, operation: Operation, member: MemberView) -> Deciding | N
     tried = view.tried.get(tries)
     if tried is not None and view.now < tried.at + min(FIRST_REST * 2.0 ** (tried.times - 1), LONGEST_REST):
         return None
+    if source is view.primary and ackset.is_needed(view, member.name):
+        held = _hold_writes(view, source, member)
+        if held is not None:
+            return take(view, held, "a commit that waits for the member would keep the clone waiting too")
     step = Step(
         f"clone {member.name} from {source.name}",
         remedies=tries,
         acts=(Clone(member.name, view.reign.term, source.name),),
     )
     return take(view, step, operation.spec.reason or "asked for", awaited=(f"{member.name} to come back",))
+
+
+def holds_writes(view: View) -> bool:
+    """Whether writes are held because the only member that could acknowledge them is being cloned."""
+    return any(
+        o.status.phase is ReseedPhase.CLONING and ackset.is_needed(view, o.spec.member or "") for o in view.operations
+    )
+
+
+def _hold_writes(view: View, primary: MemberView, member: MemberView) -> Step | None:
+    """Let what is in flight be acknowledged, then freeze the primary; ``None`` once it is."""
+    if primary.seen is None or primary.seen.super_read_only:
+        return None
+    term = view.reign.term
+    channel = member.seen.channel if member.seen else None
+    if not member.follows(primary.spec) or channel is None or channel.receiver == "OFF":
+        return Step(f"let {member.name} follow {primary.name}", acts=(Follow(member.name, term, primary.name),))
+    return Step(f"freeze {primary.name} while {member.name} is cloned", acts=(Freeze(primary.name, term),))
 
 
 def _move(view: View, operation: Operation, phase: ReseedPhase, why: str) -> Deciding:

@@ -8,6 +8,7 @@ term under its own uuid and receives nothing (rules 4 to 7).
 
 from flyball.durability import Both, CrossZone, Durability, NoDurability, SemiSync
 from flyball.records.keyspace import DurabilityPolicy, DurabilitySpec
+from flyball.records.operation import ReseedPhase
 from flyball.records.shard import Suspect
 from flyball_topology.view import MemberView, View
 
@@ -53,14 +54,18 @@ def fenced(member: MemberView, term: int) -> bool:
 
 def unrevoked(view: View, term: int) -> tuple[tuple[Suspect, frozenset[frozenset[str]]], ...]:
     """Each suspect that is not revoked under ``term``, with the sets of members that would do it."""
-    reached = frozenset(name for name, member in view.members.items() if fenced(member, term))
+    lost = _being_made(view)
+    reached = frozenset(name for name, member in view.members.items() if fenced(member, term) and name not in lost)
     return _open_suspects(view, reached)
 
 
 def unrevokable(view: View) -> tuple[tuple[Suspect, frozenset[frozenset[str]]], ...]:
     """The same if every member that answers now were fenced: what to know before anything is touched."""
+    lost = _being_made(view)
     reached = frozenset(
-        name for name, member in view.members.items() if member.seen is not None and member.seen.promise is not None
+        name
+        for name, member in view.members.items()
+        if member.seen is not None and member.seen.promise is not None and name not in lost
     )
     return _open_suspects(view, reached)
 
@@ -71,10 +76,17 @@ def _open_suspects(view: View, reached: frozenset[str]) -> tuple[tuple[Suspect, 
         return ()
     found = []
     for suspect in suspects(view):
-        missing = predicate.missing_for_revocation(suspect.name, suspect.name in reached, reached)
+        seen = view.members[suspect.name].seen if suspect.name in reached else None
+        itself = seen is not None and suspect.uuid in {"", seen.uuid}  # not another server under its name
+        missing = predicate.missing_for_revocation(suspect.name, itself, reached)
         if missing:
             found.append((suspect, missing))
     return tuple(found)
+
+
+def _being_made(view: View) -> frozenset[str]:
+    """Members whose data is being replaced: whatever they promise, they remember nothing (rule 6)."""
+    return frozenset(o.spec.member or "" for o in view.operations if o.status.phase is ReseedPhase.CLONING)
 
 
 def describe_missing(missing: frozenset[frozenset[str]]) -> str:

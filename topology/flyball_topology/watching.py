@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from flyball.errors import Code, MemberError
+from flyball.errors import Code, FlyballError, MemberError
 from flyball.records import Shard
 from flyball.records.shard import MemberSpec
 from flyball.session import SessionLostError
@@ -110,7 +110,7 @@ class Watch:
         try:
             async with asyncio.timeout(PROBE_WITHIN):
                 snapshot = await self._members.probe(shard, spec, lambda: self._lost(spec.name))
-        except (MemberError, TimeoutError) as error:
+        except (FlyballError, OSError, ValueError, KeyError) as error:  # a timeout is an OSError
             self._missed(watched, started, error)
         else:
             self._probed(self._clock() - started)
@@ -119,7 +119,7 @@ class Watch:
             watched.probe = None
             watched.probed_at = self._clock()
 
-    def _missed(self, watched: _Watched, started: float, error: MemberError | TimeoutError) -> None:
+    def _missed(self, watched: _Watched, started: float, error: Exception) -> None:
         view = watched.view
         reach = Reach.SILENT
         if isinstance(error, SessionLostError) and error.refused:
@@ -194,7 +194,7 @@ class Beats:
         started = self._clock()
         try:
             await self._members.beat(shard, primary, number)
-        except MemberError:
+        except (FlyballError, OSError, KeyError):
             self._failing_since = started if self._failing_since is None else self._failing_since
         else:
             self._failing_since = None

@@ -41,7 +41,7 @@ def test_a_healthy_shard_is_left_alone():
     ("change", "act"),
     [
         (lambda v: seeing(v, "m2", super_read_only=False, read_only=False), Fence("m2", 1)),
-        (lambda v: seeing(v, "m2", promise=None), Fence("m2", 1)),
+        (lambda v: seeing(dead(v, "m3"), "m2", promise=None), Fence("m2", 1)),
         (lambda v: on_channel(v, "m2", host="m3.test"), Follow("m2", 1, "m1")),
         (lambda v: seeing(v, "m2", channel=None), Follow("m2", 1, "m1")),
         (lambda v: on_channel(v, "m2", receiver="OFF"), Follow("m2", 1, "m1")),
