@@ -4,7 +4,7 @@ Every member starts closed (rule 3): super_read_only and read_only, offline_mode
 transactions survive a crash (rule 2). Semi-sync never falls back to asynchronous by itself.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
 
@@ -28,6 +28,7 @@ SAFETY = {
     "replica-preserve-commit-order": "ON",
     "replica-skip-errors": "OFF",
     "replica-exec-mode": "STRICT",
+    "persisted-globals-load": "OFF",
     "plugin-load-add": "semisync_source.so;semisync_replica.so;mysql_clone.so",
     "loose-rpl-semi-sync-source-enabled": "OFF",
     "loose-rpl-semi-sync-source-timeout": "4294967295",
@@ -51,10 +52,20 @@ PLACES = frozenset(
         "binlog-do-db", "binlog-ignore-db", "replicate-do-db", "replicate-ignore-db", "replicate-do-table",
         "replicate-ignore-table", "replicate-wild-do-table", "replicate-wild-ignore-table", "skip-grant-tables",
         "skip-networking", "plugin-load", "innodb-read-only", "initialize", "initialize-insecure", "init-connect",
-        "init-replica", "disable-log-bin", "skip-log-bin",
+        "init-replica", "disable-log-bin", "skip-log-bin", "replicate-rewrite-db", "replicate-same-server-id",
     }
 )  # fmt: skip
 """Options that flyball sets itself, or that would take a member out of its hands."""
+
+_MODIFIERS = ("loose-", "skip-", "enable-", "disable-", "maximum-")
+"""What mysqld takes before any option's name (MySQL manual, "Program Option Modifiers"), one after another too."""
+
+_BOUNDS: dict[str, Callable[[str], bool]] = {
+    "sql-mode": lambda value: not value.isdigit() and "NO_BACKSLASH_ESCAPES" not in value.upper(),
+    "default-storage-engine": lambda value: value.upper() == "INNODB",
+}
+"""Options that a user may set to some values: members are told texts quoted with backslashes (and a mode given as a
+number hides what it holds), and only InnoDB's tables survive a crash whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,18 +114,42 @@ def member_options(place: Place, config: Mapping[str, str | int]) -> tuple[str, 
 def check_config(config: Mapping[str, str | int]) -> dict[str, str]:
     """Return a user's options under their canonical names (dashes, lower case).
 
-    :raises InputError: INVALID_RECORD when one of them is flyball's own, or no option name at all.
+    :raises InputError: INVALID_RECORD when one of them is flyball's own, under whatever name mysqld would know it by,
+        or no option name at all, or has a value that flyball cannot live with.
     """
     checked = {}
     for given, value in config.items():
         name = given.lower().replace("_", "-")
-        plain = name.removeprefix("loose-").removeprefix("skip-").removeprefix("enable-").removeprefix("disable-")
-        forbidden = SAFETY.keys() | PLACES
-        if not name.replace("-", "").isalnum() or {name, plain, f"loose-{plain}", f"skip-{plain}"} & forbidden:
+        plain = _plain(name)
+        if not name.replace("-", "").isalnum() or any(own.startswith(plain) for own in _OWN):
             raise InputError(
                 Code.INVALID_RECORD,
                 f"spec.mysql.config: the option {given!r} is set by flyball itself",
                 "remove it from the keyspace's config",
             )
+        for bound, allows in _BOUNDS.items():
+            if bound.startswith(plain) and (plain != bound or not allows(str(value))):
+                raise InputError(
+                    Code.INVALID_RECORD,
+                    f"spec.mysql.config: the option {given!r} cannot be {str(value)!r}",
+                    "name it in full; modes by name, without NO_BACKSLASH_ESCAPES; the engine InnoDB; or remove it",
+                )
         checked[name] = str(value)
     return checked
+
+
+def _plain(name: str) -> str:
+    """The option that a name is about, without modifiers."""
+    while modifier := next((one for one in _MODIFIERS if name.startswith(one)), ""):
+        name = name.removeprefix(modifier)
+    return name
+
+
+def _names(option: str) -> frozenset[str]:
+    """What mysqld calls an option: today's name, and the one from before MySQL 8.0.26 or so."""
+    plain = _plain(option)
+    return frozenset({plain, plain.replace("replica", "slave").replace("source", "master")})
+
+
+_OWN = frozenset(name for option in SAFETY.keys() | PLACES for name in _names(option))
+"""Whatever begins one of these is refused: mysqld takes any beginning of a name that is not ambiguous."""

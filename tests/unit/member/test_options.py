@@ -65,6 +65,25 @@ def test_the_users_options_come_with_canonical_names() -> None:
         "init_file",
         "replicate-ignore-db",
         "mysqlx",
+        "slave_exec_mode",
+        "slave_skip_errors",
+        "slave-preserve-commit-order",
+        "slave_net_timeout",
+        "log_slave_updates",
+        "skip_slave_start",
+        "init_slave",
+        "rpl_semi_sync_master_enabled",
+        "rpl_semi_sync_master_timeout",
+        "rpl_semi_sync_slave_enabled",
+        "super-read",
+        "slave-exec",
+        "skip-slav",
+        "log_sl",
+        "maximum-sync-binlog",
+        "loose-skip-super-read-only",
+        "loose_disable_log_bin",
+        "enable-offline-mode",
+        "persisted_globals_load",
         "a b",
         "x=1\n--y",
     ],
@@ -74,3 +93,38 @@ def test_an_option_that_safety_rests_on_is_refused_however_it_is_written(name: s
         check_config({name: 1})
     assert caught.value.code is Code.INVALID_RECORD
     assert name in caught.value.message or repr(name) in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("sql_mode", "ANSI,no_backslash_escapes"),
+        ("sql-mode", 1048576),
+        ("sql_m", "ANSI"),
+        ("loose-sql-mode", "NO_BACKSLASH_ESCAPES"),
+        ("default_storage_engine", "MyISAM"),
+        ("default-storage", "InnoDB"),
+    ],
+)
+def test_a_value_that_members_cannot_live_with_is_refused(name: str, value: str | int) -> None:
+    with pytest.raises(InputError) as caught:
+        check_config({name: value})
+    assert caught.value.code is Code.INVALID_RECORD
+    assert repr(name) in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("sql-mode", "STRICT_TRANS_TABLES,ONLY_FULL_GROUP_BY"),
+        ("default-storage-engine", "InnoDB"),
+        ("replica-parallel-workers", "8"),
+        ("slave-parallel-workers", "8"),
+        ("performance-schema-digests-size", "200"),
+        ("skip-show-database", "ON"),
+        ("binlog-expire-logs-seconds", "3600"),
+        ("relay-log-space-limit", "0"),
+    ],
+)
+def test_what_does_not_touch_safety_is_the_users(name: str, value: str) -> None:
+    assert check_config({name.replace("-", "_"): value}) == {name: value}
