@@ -81,6 +81,13 @@ class UserSpec(Model):
         return self
 
 
+def is_reserved(database: str) -> bool:
+    """Whether a MySQL schema of that name is MySQL's own, or flyball's."""
+    return database in {"information_schema", "ndbinfo"} or database.startswith(
+        ("flyball", "mysql", "sys", "performance")
+    )
+
+
 class KeyspaceSpec(Model):
     """The set point of a keyspace.
 
@@ -116,7 +123,7 @@ class KeyspaceSpec(Model):
         names = [user.name for user in self.users]
         if len(set(names)) != len(names):
             raise ValueError("users: the same name twice")
-        if self.database is not None and self.database.startswith(("flyball", "mysql", "sys", "performance")):
+        if self.database is not None and is_reserved(self.database):
             raise ValueError(f"database: {self.database!r} is reserved")
         return self
 
@@ -150,6 +157,14 @@ class Keyspace(Record):
 
     spec: KeyspaceSpec
     status: KeyspaceStatus = KeyspaceStatus()
+
+    @model_validator(mode="after")
+    def _name_is_a_database(self) -> Self:
+        if is_reserved(self.database):
+            raise ValueError(
+                f"metadata.name: {self.name!r} gives the reserved database {self.database!r}; name another"
+            )
+        return self
 
     @property
     def database(self) -> str:

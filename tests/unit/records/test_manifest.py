@@ -149,3 +149,19 @@ def test_yaml_that_is_printed_keeps_texts_texts():
     spec = yaml.safe_load(dump_yaml(records))["spec"]
     assert spec["ranges"] == ["-80", "80-"]
     assert spec["mysql"]["config"] == {"x": "true", "y": "10"}
+
+
+RESERVED = ["mysql", "sys", "flyball", "flyball-shard", "performance-schema", "information-schema"]
+
+
+@pytest.mark.parametrize("name", RESERVED)
+def test_a_keyspace_is_no_schema_of_mysql_or_flyball(name):
+    """Its accounts would get rights there."""
+    error = refused(keyspace("{}").replace("commerce", name))
+    assert error.code is Code.INVALID_RECORD
+    assert "reserved" in error.message
+    error = refused(keyspace(f"{{database: {name.replace('-', '_')}}}"))
+    assert "reserved" in error.message
+    (other,) = load(keyspace("{database: other}").replace("commerce", name))
+    assert isinstance(other, Keyspace)
+    assert other.database == "other"
