@@ -41,6 +41,9 @@ BEGIN
   DECLARE v_expired BOOL DEFAULT FALSE;
   SELECT TRUE INTO v_expired FROM flyball.fence
     WHERE watched_until < NOW(6) AND opened > 0 AND server_uuid = @@GLOBAL.server_uuid;
+  IF v_expired THEN
+    CALL flyball.evict('flyball.pulse');
+  END IF;
   IF v_expired AND GET_LOCK('flyball.pulse', 0) THEN
     SET SESSION gtid_next = 'AUTOMATIC:flyball';
     REPLACE INTO flyball_shard.pulse (id, at) VALUES (1, UTC_TIMESTAMP(6));
