@@ -83,39 +83,39 @@ def best_for_switchover(view: View) -> str | Unfit:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Who takes over, and the line that it must hold first.
-
-    ``fetch_from`` names the errant member that alone holds part of the line; ``declare`` are its errant GTIDs,
-    which the candidate commits as empty transactions before it follows that member.
-    """
+    """Who takes over, the line that it must hold first, and what of the line a person has given up."""
 
     candidate: str
     holds: GtidSet
-    fetch_from: str = ""
-    declare: GtidSet = NOTHING
+    given_up: GtidSet = NOTHING
 
 
-def choose_after_revocation(view: View, term: int) -> Choice | Unfit:
-    """Among the members fenced under ``term``, the one to promote (rule 12); refuses where part is out of reach."""
+def choose_after_revocation(view: View, term: int, *, accept_loss: bool = False) -> Choice | Unfit:
+    """Among the members fenced under ``term``, the one to promote (rule 12); refuses where part is out of reach.
+
+    An errant member is never promoted. Where only such a one holds part of the line, the failover waits for another
+    holder, or for a person to give that part up.
+    """
     reached = [member for member in view.members.values() if fenced(member, term) and member.seen is not None]
     holds = GtidSet().union(*(line_of(view, member.seen) for member in reached if member.seen))
     fit = [member for member in reached if _promotable(view, member)]
     if not fit:
-        return Unfit(Code.LINE_INCOMPLETE, "no reached member can be promoted: all are errant, leaving or kept out")
+        return Unfit(
+            Code.LINE_INCOMPLETE, "no reached member can be promoted: each is errant, leaving, kept out or cannot apply"
+        )
     whole = [member for member in fit if member.seen and line_of(view, member.seen).contains(holds)]
     if whole:
-        best = max(whole, key=lambda member: _preference(view, member))
-        return Choice(best.name, holds)
-    for source in reached:
-        if source.seen and line_of(view, source.seen).contains(holds) and source not in fit:
-            beside = beside_the_line(view, source)
-            best = max(fit, key=lambda member: (_progress(view, member), member.name))
-            declare = beside.transactions
-            return Choice(best.name, holds, fetch_from=source.name, declare=declare)
+        return Choice(max(whole, key=lambda member: _preference(view, member)).name, holds)
+    if accept_loss:
+        best = max(fit, key=lambda member: (_progress(view, member), member.name))
+        has = line_of(view, best.seen) if best.seen else NOTHING
+        return Choice(best.name, has, given_up=holds.subtract(has))
     parts = "; ".join(
         f"{member.name} lacks {holds.subtract(line_of(view, member.seen))}" for member in fit if member.seen
     )
-    return Unfit(Code.LINE_INCOMPLETE, f"no reached member holds the whole line: {parts}")
+    holders = [m.name for m in reached if m.seen and m not in fit and line_of(view, m.seen).contains(holds)]
+    unfit = f"; {' and '.join(holders)} would hold it, and cannot be promoted" if holders else ""
+    return Unfit(Code.LINE_INCOMPLETE, f"no member that can be promoted holds the whole line: {parts}{unfit}")
 
 
 def _promotable(view: View, member: MemberView) -> bool:

@@ -19,7 +19,7 @@ from flyball_topology.changes import Deciding, failover_change, status_with, tak
 from flyball_topology.diagnose import CONFIRMED, gives_acks
 from flyball_topology.line import Errant, beside_the_line, line_of
 from flyball_topology.revocation import describe_missing, durability, fenced, suspects, unrevoked
-from flyball_topology.steps import Act, CatchUp, Declare, Fence, Follow, Promote, Step
+from flyball_topology.steps import Act, CatchUp, Fence, Follow, Promote, Step
 from flyball_topology.view import MemberView, Snapshot, View
 
 
@@ -32,6 +32,8 @@ def revoke(view: View, transition: Transition) -> Deciding:
     if transition.candidate:  # it may have opened, or may yet: a term is one member's alone
         why = view.failure or f"{transition.candidate} cannot take over as planned"
         return _issue_again(view, transition, why)
+    if (asked := _accepted(view, transition)) is not None:
+        return asked
     to_fence = [
         member.name
         for member in view.members.values()
@@ -47,12 +49,11 @@ def revoke(view: View, transition: Transition) -> Deciding:
             step = Step(f"fence {', '.join(to_fence)}", acts=_fences(to_fence, term), within=1.5)
             return take(view, step, f"once more: {view.failure}", awaited=awaited)
         return wait(view, "members that are not reached could still acknowledge writes", *awaited, again=0.2)
-    choice = choose_after_revocation(view, term)
+    choice = choose_after_revocation(view, term, accept_loss=transition.accept_loss)
     if isinstance(choice, Unfit):
-        return wait(view, choice.reason, "a member that holds the rest, or a person", again=0.5)
-    if choice.fetch_from:
-        return _fetch(view, transition, choice)
-    return _appoint(view, transition, choice, accept_loss=bool(open_suspects))
+        return wait(view, choice.reason, "a member that holds the rest, or a person: failover --accept-loss", again=0.5)
+    loses = bool(open_suspects) or not choice.given_up.is_empty
+    return _appoint(view, transition, choice, accept_loss=loses)
 
 
 def promote(view: View, transition: Transition) -> Deciding:
@@ -99,6 +100,24 @@ def reign(view: View, transition: Transition, candidate: MemberView) -> Deciding
         ),
     )
     return take(view, step, f"its journal shows term {transition.term}")
+
+
+def _accepted(view: View, transition: Transition) -> Deciding | None:
+    """A person has given up what the failover in flight waits for: it goes on under that word."""
+    if transition.accept_loss:
+        return None
+    for request in view.failovers:
+        if request.spec.accept_loss and request.status.outcome is Outcome.PENDING:
+            changed = transition_with(transition, accept_loss=True, failover=request.name)
+            step = Step(
+                f"accept the loss that {request.name} accepts",
+                status=status_with(view, transition=changed),
+                failover=failover_change(
+                    view, request.name, Outcome.RUNNING, term=transition.term, from_primary=view.reign.primary
+                ),
+            )
+            return take(view, step, f"{request.name} says so")
+    return None
 
 
 def _fences(names: list[str], term: int) -> tuple[Act, ...]:
@@ -207,24 +226,6 @@ def _follows_well(member: MemberView, candidate: MemberView, term: int) -> bool:
     )
 
 
-def _fetch(view: View, transition: Transition, choice: Choice) -> Deciding:
-    """Only an errant member holds part of the line: declare its errant GTIDs, and fetch the rest from it."""
-    candidate = view.members[choice.candidate]
-    seen = candidate.seen
-    missing = choice.declare.subtract(seen.executed) if seen else choice.declare
-    if not missing.is_empty:
-        step = Step(
-            f"declare the errant transactions of {choice.fetch_from} on {candidate.name}",
-            acts=(Declare(candidate.name, transition.term, tuple(singles(missing))),),
-        )
-    else:
-        step = Step(
-            f"fetch the rest of the line from {choice.fetch_from}",
-            acts=(Follow(candidate.name, transition.term, choice.fetch_from, acks=False),),
-        )
-    return take(view, step, f"only {choice.fetch_from} holds the whole line, and it is errant")
-
-
 def _appoint(view: View, transition: Transition, choice: Choice, *, accept_loss: bool) -> Deciding:
     candidate = view.members[choice.candidate]
     uuid = candidate.seen.uuid if candidate.seen else ""
@@ -239,7 +240,12 @@ def _appoint(view: View, transition: Transition, choice: Choice, *, accept_loss:
     )
     held = view.shard.status.held
     if accept_loss:
-        lost = (name for name, member in view.members.items() if not fenced(member, transition.term))
+        lost = (
+            name
+            for name, member in view.members.items()
+            if not fenced(member, transition.term)
+            or (member.seen and not line_of(view, member.seen).intersect(choice.given_up).is_empty)
+        )
         held = tuple(sorted({*held, *lost}))
     step = Step(f"appoint {candidate.name}", status=status_with(view, transition=changed, held=held))
     return take(view, step, f"{candidate.name} holds everything that any reached member received")
@@ -249,7 +255,9 @@ def _at_risk(view: View, choice: Choice) -> GtidSet:
     """What members that are not fenced were last seen to hold beyond the chosen line."""
     term = view.shard.status.issued
     known = [member.snapshot for member in view.members.values() if not fenced(member, term) and member.snapshot]
-    return GtidSet().union(*(line_of(view, snapshot) for snapshot in known)).subtract(choice.holds)
+    return (
+        GtidSet().union(*(line_of(view, snapshot) for snapshot in known)).subtract(choice.holds).union(choice.given_up)
+    )
 
 
 def _issue_again(view: View, transition: Transition, why: str) -> Deciding:
