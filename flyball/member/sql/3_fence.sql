@@ -48,16 +48,28 @@ BEGIN
   DO RELEASE_LOCK('flyball.fence');
 END $$
 
--- Refuses a lower term. Called with the lock held, like the two below.
-DROP PROCEDURE IF EXISTS flyball.check_term $$
-CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.check_term(IN p_term BIGINT UNSIGNED)
+-- Refuses a lower term, be it another server's that came with a clone. Called with the lock held, like the three below.
+DROP PROCEDURE IF EXISTS flyball.check_floor $$
+CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.check_floor(IN p_term BIGINT UNSIGNED)
 BEGIN
   DECLARE v_promised BIGINT UNSIGNED DEFAULT 0;
   DECLARE v_text VARCHAR(128);
-  SELECT term INTO v_promised FROM flyball.fence WHERE id = 1 AND server_uuid = @@GLOBAL.server_uuid;
+  SELECT term INTO v_promised FROM flyball.fence WHERE id = 1;
   IF v_promised > p_term THEN
     SET v_text = CONCAT('FB3003 term ', p_term, ' is below the fence ', v_promised);
     SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = 33003, MESSAGE_TEXT = v_text;
+  END IF;
+END $$
+
+-- The same, and refuses a member that was cloned and has promised nothing since: it obeys a fence alone (rule 6). A
+-- member that never promised and is no clone is new, and obeys.
+DROP PROCEDURE IF EXISTS flyball.check_term $$
+CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.check_term(IN p_term BIGINT UNSIGNED)
+BEGIN
+  CALL flyball.check_floor(p_term);
+  IF EXISTS (SELECT 1 FROM flyball.fence WHERE server_uuid <> @@GLOBAL.server_uuid) THEN
+    SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = 33003,
+      MESSAGE_TEXT = 'FB3003 this member was cloned and has promised nothing: fence it first';
   END IF;
 END $$
 

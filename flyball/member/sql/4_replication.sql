@@ -13,7 +13,7 @@ BEGIN
     RESIGNAL;
   END;
   CALL flyball.lock_fence();
-  CALL flyball.check_term(p_term);
+  CALL flyball.check_floor(p_term);
   SET GLOBAL clone_valid_donor_list = DEFAULT;
   IF NOT @@GLOBAL.read_only THEN
     SET GLOBAL offline_mode = ON;
@@ -25,8 +25,8 @@ BEGIN
     SET GLOBAL offline_mode = ON;
     CALL flyball.note(p_term, 0, NULL);
     CALL flyball.refreeze();
-  ELSE
-    CALL flyball.obey(p_term);
+  ELSEIF NOT EXISTS (SELECT 1 FROM flyball.fence WHERE server_uuid = @@GLOBAL.server_uuid AND term = p_term) THEN
+    CALL flyball.note(p_term, NULL, NULL);
   END IF;
   IF flyball.has_source() THEN
     STOP REPLICA IO_THREAD;
