@@ -63,6 +63,7 @@ class _Memory:
     failure: str = ""
     failures: int = 0
     conflicts: int = 0
+    waits: bool = False
     tried: dict[str, Tried] = field(default_factory=dict)
     timeline: list[DoneStep] = field(default_factory=list)
     emergencies: list[float] = field(default_factory=list)
@@ -111,7 +112,8 @@ class ShardController:
         transition = shard.status.transition
         now = self._clock()
         self._enter_phase(memory, transition, now)
-        fresh = FRESH if transition is None or transition.phase is Phase.PREPARING else FRESH_IN_PAUSE
+        hurried = transition is not None and transition.phase is not Phase.PREPARING and not memory.waits
+        fresh = FRESH_IN_PAUSE if hurried else FRESH
         members = await memory.watch.look(shard, fresh)
         now = self._clock()
         if memory.reigning != shard.status.reign.term:
@@ -190,6 +192,7 @@ class ShardController:
         """Publish the status at rest, and when something failed."""
         self._metrics.decided(key, decision)
         memory = self._of(key)
+        memory.waits = decision.step is None  # for something that only a new look can show
         if view is None or memory.shard is None:
             return
         if isinstance(outcome, InputError) and outcome.code is Code.NO_SUCH_OBJECT:
