@@ -25,6 +25,7 @@ SAFETY = {
     "relay-log-recovery": "OFF",
     "relay-log-purge": "ON",
     "replica-net-timeout": "4",
+    "rpl-stop-replica-timeout": "2",
     "replica-preserve-commit-order": "ON",
     "replica-skip-errors": "OFF",
     "replica-exec-mode": "STRICT",

@@ -45,6 +45,13 @@ def test_a_broken_source_is_noticed_within_seconds() -> None:
     assert "--replica-net-timeout=4" in member_options(PLACE, {})
 
 
+def test_no_act_waits_for_ever_for_replication_to_stop() -> None:
+    """Acts hold the fence's lock meanwhile, and a fence must not wait long for it."""
+    assert "--rpl-stop-replica-timeout=2" in member_options(PLACE, {})
+    with pytest.raises(InputError):
+        check_config({"rpl_stop_slave_timeout": 3600})
+
+
 def test_the_users_options_come_with_canonical_names() -> None:
     options = member_options(PLACE, {"innodb_buffer_pool_size": "1G", "max-connections": 500})
     assert options[-2:] == ("--innodb-buffer-pool-size=1G", "--max-connections=500")
