@@ -52,6 +52,16 @@ BEGIN
   RETURN GTID_SUBSET(v_received, @@GLOBAL.gtid_executed);
 END $$
 
+-- Every one of p_gtids is received or executed.
+DROP FUNCTION IF EXISTS flyball.holds $$
+CREATE DEFINER='flyball_definer'@'localhost' FUNCTION flyball.holds(p_gtids LONGTEXT) RETURNS BOOL READS SQL DATA
+BEGIN
+  DECLARE v_received LONGTEXT DEFAULT '';
+  SELECT received_transaction_set INTO v_received
+    FROM performance_schema.replication_connection_status WHERE channel_name = '';
+  RETURN GTID_SUBSET(GTID_SUBTRACT(p_gtids, v_received), @@GLOBAL.gtid_executed);
+END $$
+
 -- The planned way to stop writes: what runs ends and is acknowledged, what comes is refused as read-only. Waits at
 -- most p_wait seconds for statements and commits in flight; then nothing has changed (error 1205).
 DROP PROCEDURE IF EXISTS flyball.freeze $$
@@ -89,14 +99,52 @@ BEGIN
   CALL flyball.unlock_fence();
 END $$
 
--- Replicate from a source, and serve reads. What was received and not yet applied is kept: the receiver alone is
--- stopped while the applier runs (rule 2). Refused where this server takes writes.
+-- The applier runs, and nothing has stopped it or is about to.
+DROP FUNCTION IF EXISTS flyball.applies $$
+CREATE DEFINER='flyball_definer'@'localhost' FUNCTION flyball.applies() RETURNS BOOL READS SQL DATA
+BEGIN
+  RETURN EXISTS (
+      SELECT 1 FROM performance_schema.replication_applier_status WHERE channel_name = '' AND service_state = 'ON')
+    AND NOT EXISTS (
+      SELECT 1 FROM performance_schema.replication_applier_status_by_coordinator
+        WHERE channel_name = '' AND (service_state <> 'ON' OR last_error_number <> 0))
+    AND NOT EXISTS (
+      SELECT 1 FROM performance_schema.replication_applier_status_by_worker
+        WHERE channel_name = '' AND last_error_number <> 0);
+END $$
+
+-- Goes on only where another source may be named: once everything received is applied, or while the applier runs.
+-- Else CHANGE REPLICATION SOURCE throws away what was received and acknowledged (rule 2). An applier that was stopped
+-- is started, and gets a second to show that it goes on: one that failed fails again at the same transaction.
+DROP PROCEDURE IF EXISTS flyball.must_keep_received $$
+CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.must_keep_received()
+BEGIN
+  DECLARE v_executed LONGTEXT DEFAULT @@GLOBAL.gtid_executed;
+  DECLARE v_looks INT DEFAULT 0;
+  IF NOT flyball.applies() THEN
+    START REPLICA SQL_THREAD;
+    WHILE v_looks < 20 AND flyball.applies() AND NOT flyball.has_applied() AND @@GLOBAL.gtid_executed = v_executed DO
+      DO SLEEP(0.05);
+      SET v_looks = v_looks + 1;
+    END WHILE;
+  END IF;
+  IF NOT flyball.has_applied() AND NOT flyball.applies() THEN
+    SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = 33002,
+      MESSAGE_TEXT = 'FB3002 the applier does not run, and what was received is not applied: its source stays as it is';
+  END IF;
+END $$
+
+-- Replicate from a source, and serve reads. What was received and not yet applied is kept (rule 2): where the source is
+-- right already it is not named again, else the receiver alone is stopped while the applier runs. Refused where this
+-- server takes writes. The receiver knows of p_acks from its next start on.
 DROP PROCEDURE IF EXISTS flyball.follow $$
 CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.follow(
   IN p_term BIGINT UNSIGNED, IN p_host VARCHAR(255), IN p_port INT UNSIGNED,
   IN p_user VARCHAR(32), IN p_password VARCHAR(255), IN p_acks BOOL)
 BEGIN
   DECLARE v_first VARCHAR(64) DEFAULT '';
+  DECLARE v_receiver VARCHAR(16) DEFAULT 'OFF';
+  DECLARE v_received LONGTEXT DEFAULT '';
   DECLARE EXIT HANDLER FOR SQLEXCEPTION
   BEGIN
     CALL flyball.unlock_fence();
@@ -111,18 +159,36 @@ BEGIN
   IF @@GLOBAL.rpl_semi_sync_source_enabled THEN
     SET GLOBAL rpl_semi_sync_source_enabled = OFF;
   END IF;
-  SET GLOBAL rpl_semi_sync_replica_enabled = p_acks;
-  IF flyball.has_source() THEN
-    START REPLICA SQL_THREAD;
-    STOP REPLICA IO_THREAD;
-  ELSE  -- auto-position is kept from then on; setting it again would need the applier stopped
-    SET v_first = ', SOURCE_AUTO_POSITION=1';
+  IF EXISTS (
+    SELECT 1 FROM mysql.slave_master_info WHERE channel_name = '' AND host = p_host AND port = p_port
+      AND user_name = p_user AND user_password = p_password AND ssl_ca = @@GLOBAL.ssl_ca) THEN
+    SELECT service_state INTO v_receiver
+      FROM performance_schema.replication_connection_status WHERE channel_name = '';
+    IF v_receiver <> 'ON' OR @@GLOBAL.rpl_semi_sync_replica_enabled <> p_acks THEN
+      STOP REPLICA IO_THREAD;
+      SET GLOBAL rpl_semi_sync_replica_enabled = p_acks;
+    END IF;
+  ELSE
+    IF flyball.has_source() THEN
+      CALL flyball.must_keep_received();
+      STOP REPLICA IO_THREAD;
+      CALL flyball.must_keep_received();  -- of what came in the meantime, too
+      SELECT received_transaction_set INTO v_received
+        FROM performance_schema.replication_connection_status WHERE channel_name = '';
+    ELSE  -- auto-position is kept from then on; setting it again would need the applier stopped
+      SET v_first = ', SOURCE_AUTO_POSITION=1';
+    END IF;
+    SET GLOBAL rpl_semi_sync_replica_enabled = p_acks;
+    CALL flyball.run_text(CONCAT(
+      'CHANGE REPLICATION SOURCE TO SOURCE_HOST=', QUOTE(p_host), ', SOURCE_PORT=', p_port,
+      ', SOURCE_USER=', QUOTE(p_user), ', SOURCE_PASSWORD=', QUOTE(p_password), v_first,
+      ', SOURCE_HEARTBEAT_PERIOD=1, SOURCE_CONNECT_RETRY=1, SOURCE_RETRY_COUNT=0',
+      ', SOURCE_SSL=1, SOURCE_SSL_VERIFY_SERVER_CERT=1, SOURCE_SSL_CA=', QUOTE(@@GLOBAL.ssl_ca)));
+    IF NOT flyball.holds(v_received) THEN  -- the applier ended in the moment between: nothing to undo, but known
+      SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = 33002,
+        MESSAGE_TEXT = 'FB3002 transactions that were received and not applied are lost here: the applier ended just then';
+    END IF;
   END IF;
-  CALL flyball.run_text(CONCAT(
-    'CHANGE REPLICATION SOURCE TO SOURCE_HOST=', QUOTE(p_host), ', SOURCE_PORT=', p_port,
-    ', SOURCE_USER=', QUOTE(p_user), ', SOURCE_PASSWORD=', QUOTE(p_password), v_first,
-    ', SOURCE_HEARTBEAT_PERIOD=1, SOURCE_CONNECT_RETRY=1, SOURCE_RETRY_COUNT=0',
-    ', SOURCE_SSL=1, SOURCE_SSL_VERIFY_SERVER_CERT=1, SOURCE_SSL_CA=', QUOTE(@@GLOBAL.ssl_ca)));
   START REPLICA;
   IF EXISTS (SELECT 1 FROM flyball.fence WHERE opened > 0 OR reigned > 0) THEN
     CALL flyball.note(p_term, 0, 0);
@@ -247,7 +313,11 @@ BEGIN
   SET GLOBAL super_read_only = ON;
   CALL flyball.note(p_term, 0, NULL);
   IF flyball.has_source() THEN
-    STOP REPLICA;
+    STOP REPLICA IO_THREAD;
+    BEGIN  -- what it applies just now may be an ALTER TABLE of an hour: it ends after that (rpl_stop_replica_timeout)
+      DECLARE CONTINUE HANDLER FOR 1875 BEGIN END;
+      STOP REPLICA SQL_THREAD;
+    END;
   END IF;
   CALL flyball.unlock_fence();
 END $$

@@ -75,12 +75,18 @@ class Pair:
         port = identities(self.home.members)[source].port
         await self.act(TWO, "follow", term, HOST, port, *self.account, acks)
 
-    def engine(self, member: str, *statements: str) -> None:
-        """What somebody with rights on the machine may do."""
+    def engine(self, member: str, *statements: str) -> tuple:
+        """What somebody with rights on the machine may do; returns the rows of the last statement."""
         socket = str(self.home.socket(member))
         with pymysql.connect(unix_socket=socket, user=ENGINE, password=self.secret["engine"]) as connection:
+            cursor = connection.cursor()
             for statement in statements:
-                connection.cursor().execute(statement)
+                cursor.execute(statement)
+            return cursor.fetchall()
+
+    async def in_step(self) -> bool:
+        """Whether TWO has executed what ONE has."""
+        return (await self.executed(TWO)).contains(await self.executed(ONE))
 
     async def probe(self, member: str) -> dict:
         return await self._probe(await self.topology(member))
