@@ -42,12 +42,24 @@ BEGIN
   CALL flyball.unlock_fence();
 END $$
 
+-- Goes on only with the name of a schema that a keyspace may have: neither MySQL's nor flyball's own, whose procedures
+-- would do for an account what they do for the topology service.
+DROP PROCEDURE IF EXISTS flyball.must_be_free $$
+CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.must_be_free(IN p_database VARCHAR(64))
+BEGIN
+  IF NOT COALESCE(REGEXP_LIKE(p_database, '^[a-z0-9][a-z0-9_]*$', 'c'), FALSE) OR p_database LIKE 'flyball%'
+    OR p_database IN ('mysql', 'sys', 'performance_schema', 'information_schema', 'ndbinfo') THEN
+    SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = 33002, MESSAGE_TEXT = 'FB3002 the name of the database is reserved';
+  END IF;
+END $$
+
 -- The database, and an account that lives in it. Repeating changes nothing but the password.
 DROP PROCEDURE IF EXISTS flyball.ensure_database $$
 CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.ensure_database(
   IN p_term BIGINT UNSIGNED, IN p_database VARCHAR(64))
 BEGIN
   CALL flyball.must_be_open(p_term);
+  CALL flyball.must_be_free(p_database);
   CALL flyball.run_text(CONCAT('CREATE DATABASE IF NOT EXISTS `', REPLACE(p_database, '`', '``'), '`'));
 END $$
 
@@ -57,8 +69,14 @@ CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.ensure_user(
   IN p_database VARCHAR(64), IN p_ddl BOOL)
 BEGIN
   DECLARE v_account VARCHAR(128) DEFAULT CONCAT(QUOTE(p_user), '@''%''');
-  DECLARE v_where VARCHAR(140) DEFAULT CONCAT(' ON `', REPLACE(p_database, '`', '``'), '`.* TO ');
+  DECLARE v_where VARCHAR(256) DEFAULT CONCAT(  -- GRANT takes _ for a wildcard, unless partial_revokes is ON
+    ' ON `', IF(@@GLOBAL.partial_revokes, p_database, REPLACE(p_database, '_', '\\_')), '`.* TO ');
   CALL flyball.must_be_open(p_term);
+  CALL flyball.must_be_free(p_database);
+  IF NOT COALESCE(REGEXP_LIKE(p_user, '^[A-Za-z0-9_-]+$', 'c'), FALSE) OR p_user LIKE 'flyball%'
+    OR p_user IN ('root', 'mysql') THEN
+    SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = 33002, MESSAGE_TEXT = 'FB3002 the name of the account is reserved';
+  END IF;
   CALL flyball.run_text(CONCAT(
     'CREATE USER IF NOT EXISTS ', v_account, ' IDENTIFIED BY ', QUOTE(p_password), ' REQUIRE SSL'));
   CALL flyball.run_text(CONCAT('ALTER USER ', v_account, ' IDENTIFIED BY ', QUOTE(p_password)));
@@ -78,6 +96,9 @@ CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.ensure_replica_ac
 BEGIN
   DECLARE v_account VARCHAR(128) DEFAULT CONCAT(QUOTE(p_user), '@''%''');
   CALL flyball.must_be_open(p_term);
+  IF p_user NOT LIKE 'flyball\_r\_%' THEN
+    SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = 33002, MESSAGE_TEXT = 'FB3002 that is no account of a replica';
+  END IF;
   CALL flyball.run_text(CONCAT(
     'CREATE USER IF NOT EXISTS ', v_account, ' IDENTIFIED BY ', QUOTE(p_password), ' REQUIRE SSL'));
   CALL flyball.run_text(CONCAT('GRANT REPLICATION SLAVE ON *.* TO ', v_account));

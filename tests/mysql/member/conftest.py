@@ -64,7 +64,10 @@ class Pair:
         return await self._connect(self.home, member)
 
     async def app(self, member: str) -> Session:
-        return await self._connect(self.home, member, "app", APP_PASSWORD)
+        return await self.login(member, "app")
+
+    async def login(self, member: str, user: str) -> Session:
+        return await self._connect(self.home, member, user, APP_PASSWORD)
 
     async def act(self, member: str, name: str, *values: object) -> None:
         """One act, in a session of its own."""
