@@ -39,6 +39,9 @@ BEGIN
     id TINYINT UNSIGNED NOT NULL PRIMARY KEY CHECK (id = 1),
     at DATETIME(6) NOT NULL
   );
+  -- Everybody holds these rows from the first day: later they are only replaced, which no stray copy of them can break.
+  INSERT IGNORE INTO flyball_shard.heartbeat (id, term, beat) VALUES (1, p_term, 0);
+  INSERT IGNORE INTO flyball_shard.pulse (id, at) VALUES (1, UTC_TIMESTAMP(6));
   CALL flyball.unlock_fence();
 END $$
 
