@@ -12,6 +12,7 @@ that hangs never breaks a connection.
 import select
 import socket
 import ssl
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -24,6 +25,11 @@ from flyball.errors import Code, MemberError
 
 CONNECT_LIMIT = 2.0
 """Seconds to connect and log in, and between two parts of one answer."""
+
+ANSWER_LIMIT = 0.2
+"""Seconds for a member to say whether it is open."""
+
+_IS_OPEN = "SELECT @@GLOBAL.read_only, @@GLOBAL.offline_mode"
 
 SLICE_MS = 20
 """Milliseconds between two looks at the record while an answer is awaited; an answer ends the wait at once."""
@@ -68,6 +74,10 @@ class Connection(Protocol):
         :param abandoned: asked now and then while no answer comes; True ends the wait with LostError.
         :raises NotDoneError: see the top of this module; likewise LostError and pymysql.Error.
         """
+        ...
+
+    def takes_writes(self) -> bool:
+        """Whether the member is open: only a promotion under its term opens one."""
         ...
 
     def close(self) -> None:
@@ -206,6 +216,12 @@ class _PyMySQLConnection:
                 raise self._meaning(error) from error
             rows = tuple(cursor.fetchall()) if cursor.description else ()
             return Result(rows, max(0, cursor.rowcount), cursor.lastrowid or 0)
+
+    def takes_writes(self) -> bool:
+        """See :class:`Connection`. A member that does not answer at once is not open."""
+        until = time.monotonic() + ANSWER_LIMIT
+        (row,) = self.execute(_IS_OPEN, (), lambda: time.monotonic() >= until).rows
+        return row == (0, 0)
 
     def close(self) -> None:
         """See :class:`Connection`."""

@@ -147,13 +147,13 @@ class ShardClient:
         attempt = _Attempt(self._clock() + self._tuning.give_up_after, self._tuning.first_rest)
         self.counters.statements += 1
         while True:
-            situation, connection = self._ready(attempt)
+            situation, address, connection = self._ready(attempt)
             try:
-                return connection.execute(sql, args, partial(self._is_abandoned, situation, attempt))
+                return connection.execute(sql, args, partial(self._is_abandoned, address, attempt))
             except NotDoneError as refusal:
                 self._failed(situation, attempt, str(refusal))
             except LostError as lost:
-                self._drop(situation.primary)
+                self._drop(address)
                 if not idempotent:
                     self.counters.unknown += 1
                     raise OutcomeUnknownError(
@@ -167,15 +167,25 @@ class ShardClient:
                 raise
             self.counters.retries += 1
 
-    def _ready(self, attempt: _Attempt) -> tuple[Situation, Connection]:
-        """A connection to the primary that may be used now; waits for one."""
+    def _ready(self, attempt: _Attempt) -> tuple[Situation, Address, Connection]:
+        """A connection to the primary that may be used now; waits for one.
+
+        A candidate that its term was issued to counts once it is open: it holds everything by then, and the record of
+        its reign is only another disk write away.
+        """
         while True:
             situation = self._situation.look()
             if situation.held:
                 self._wait_held(situation, attempt)
+                coming = situation.coming
+                in_time = self._clock() < attempt.deadline
+                if coming is not None and situation.is_issued and in_time and self._is_open(coming):
+                    return situation, coming, self._connections[coming]
             elif situation != attempt.failed_in or self._clock() >= attempt.not_before:
                 try:
-                    return situation, self._connection(situation)
+                    connection = self._connection(situation)
+                    assert situation.primary is not None  # else it would be held
+                    return situation, situation.primary, connection
                 except NotDoneError as refusal:
                     self._failed(situation, attempt, str(refusal))
             if self._clock() >= attempt.deadline:
@@ -213,6 +223,16 @@ class ShardClient:
             # It may be closed still, or not have its accounts yet; the reign will tell.
             self._spare_not_before = self._clock() + self._tuning.longest_rest
 
+    def _is_open(self, coming: Address) -> bool:
+        connection = self._connections.get(coming)
+        if connection is None:
+            return False
+        try:
+            return connection.takes_writes()
+        except (NotDoneError, LostError, pymysql.Error):
+            self._drop(coming)
+            return False
+
     def _open(self, address: Address, database: str) -> Connection:
         if self._in_use is not None:
             self.counters.reconnects += 1
@@ -229,9 +249,11 @@ class ShardClient:
         attempt.not_before = self._clock() + attempt.rest
         attempt.rest = min(attempt.rest * 2, self._tuning.longest_rest)
 
-    def _is_abandoned(self, sent_in: Situation, attempt: _Attempt) -> bool:
+    def _is_abandoned(self, sent_to: Address, attempt: _Attempt) -> bool:
         """Whether no answer is to be expected any more: another member reigns, or the call's time is up."""
-        return self._situation.look().term != sent_in.term or self._clock() >= attempt.deadline
+        now = self._situation.look()
+        goes_on = sent_to == now.primary or (now.is_issued and sent_to == now.coming)
+        return not goes_on or self._clock() >= attempt.deadline
 
     def _timed_out(self, situation: Situation, attempt: _Attempt) -> RefusedError:
         return RefusedError(

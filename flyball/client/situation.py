@@ -33,6 +33,8 @@ class Situation:
     primary: Address | None
     held: str = ""
     coming: Address | None = None
+    is_issued: bool = False
+    """The new term is issued to ``coming``: it may be open before the record says that it reigns."""
 
 
 def situation_of(shard: Shard) -> Situation:
@@ -47,6 +49,7 @@ def situation_of(shard: Shard) -> Situation:
         primary=primary,
         held=_held(shard, primary),
         coming=None if coming == primary else coming,
+        is_issued=transition is not None and transition.phase in {Phase.ISSUED, Phase.PROMOTING},
     )
 
 

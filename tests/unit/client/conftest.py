@@ -45,6 +45,7 @@ class Member:
     refuses: Exception | None = None
     answers: list[Exception | Callable[[], None]] = field(default_factory=list)
     lost: bool = False
+    open: bool = False
     connects: int = 0
     got: list[str] = field(default_factory=list)
     closed: int = 0
@@ -67,6 +68,9 @@ class FakeConnection:
             raise answer
         self.member.got.append(sql)
         return Result(affected=1)
+
+    def takes_writes(self) -> bool:
+        return self.member.open
 
     def close(self) -> None:
         self.member.closed += 1

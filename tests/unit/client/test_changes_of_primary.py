@@ -42,6 +42,31 @@ def test_the_connection_to_the_candidate_is_made_while_writes_are_held(world, a_
     assert world.members["one"].closed == 1
 
 
+@pytest.mark.parametrize("phase", ["Issued", "Promoting"])
+def test_a_candidate_that_is_open_under_its_term_is_used_before_the_record_says_that_it_reigns(world, a_shard, phase):
+    client = world.client()
+    client.execute("first")
+    world.write(a_shard(phase=phase, candidate="two"))
+    world.at(0.05, lambda: setattr(world.members["two"], "open", True))
+    client.execute(WRITE)
+    assert world.members["two"].got == [WRITE]
+    assert 0.05 <= world.now < 0.06
+    world.write(a_shard(primary="two", term=2))
+    client.execute(WRITE)
+    assert world.members["two"].got == [WRITE, WRITE]
+    assert world.members["two"].connects == 1
+
+
+def test_before_its_term_is_issued_nothing_goes_to_a_candidate_however_open_it_looks(world, a_shard):
+    client = world.client()
+    world.write(a_shard(phase="Switching", candidate="two"))
+    world.members["two"].open = True
+    world.at(0.05, lambda: world.write(a_shard(primary="one", term=1)))
+    client.execute(WRITE)
+    assert world.members["one"].got == [WRITE]
+    assert world.members["two"].got == []
+
+
 @pytest.mark.parametrize("refusal", [NotDoneError("offline"), MemberError(Code.MEMBER_LOGIN, "no account yet")])
 def test_a_candidate_that_lets_nobody_in_yet_is_asked_again_later(world, a_shard, refusal):
     client = world.client()
