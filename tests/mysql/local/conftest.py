@@ -49,6 +49,17 @@ def process():
 
 
 @pytest.fixture
+def runs_anew():
+    """Whether the member runs as another process than before; between the two it has no state file for a moment."""
+
+    def look(home: Home, member: str, before: MysqldProcess) -> bool:
+        state = mysqld.read_state(home.member(member))
+        return state is not None and state != before and mysqld.is_running(state)
+
+    return look
+
+
+@pytest.fixture
 def until():
     """Waits on a condition, which may be asynchronous, with a limit; returns what it returned."""
 

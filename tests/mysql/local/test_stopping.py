@@ -133,11 +133,11 @@ async def test_a_frozen_member_goes_on_when_it_is_resumed(home, bring_up, proces
     assert process(home, ONE) == before
 
 
-async def test_a_killed_member_comes_back(home, bring_up, process, until):
+async def test_a_killed_member_comes_back(home, bring_up, process, runs_anew, until):
     await bring_up(home)
     before = process(home, ONE)
     assert await members.kill(home, ONE)
-    await until(lambda: process(home, ONE) != before and mysqld.is_running(process(home, ONE)))
+    await until(lambda: runs_anew(home, ONE, before))
 
 
 async def test_members_are_known_by_name(home, bring_up):

@@ -16,11 +16,11 @@ def kill_engine(home: Home) -> background.Background:
     return engine
 
 
-async def test_a_killed_member_is_started_again_closed(home: Home, bring_up, process, until, connect, probe):
+async def test_a_killed_member_is_started_again_closed(home: Home, bring_up, process, runs_anew, until, connect, probe):
     await bring_up(home)
     before = process(home, MEMBER)
     assert mysqld.kill(before)
-    await until(lambda: process(home, MEMBER) != before and mysqld.is_running(process(home, MEMBER)))
+    await until(lambda: runs_anew(home, MEMBER, before))
     await bring_up(home)
     session = await connect(home, MEMBER)
     row = await probe(session)
