@@ -7,6 +7,7 @@ from flyball.decision import Decision
 from flyball.records.base import Condition
 from flyball.records.shard import DecisionStatus, Intent, MemberStatus, Role, ShardStatus
 from flyball_topology.diagnose import diagnose, lag_class
+from flyball_topology.findings import Finding
 from flyball_topology.line import Errant, beside_the_line
 from flyball_topology.steps import Step
 from flyball_topology.view import MemberView, View
@@ -28,7 +29,7 @@ def publish(view: View, decision: Decision[Step]) -> ShardStatus:
                 why=decision.why,
                 awaited=decision.awaited,
             ),
-            "conditions": (_serving(view), _healthy(view, decision)),
+            "conditions": (_serving(view), _healthy(view, decision, findings)),
         }
     )
 
@@ -83,8 +84,7 @@ def _serving(view: View) -> Condition:
     return _condition(view, "Serving", "PrimaryServes", f"{primary.name} takes writes", status=True)
 
 
-def _healthy(view: View, decision: Decision[Step]) -> Condition:
-    findings = diagnose(view)
+def _healthy(view: View, decision: Decision[Step], findings: tuple[Finding, ...]) -> Condition:
     if findings:
         text = "; ".join(str(finding) for finding in findings)
         return _condition(view, "Healthy", findings[0].kind.name.title().replace("_", ""), text[:1000], status=False)
