@@ -21,7 +21,7 @@ from flyball.records.shard import MemberSpec, ShardSpec
 from flyball.session import SessionLostError
 from flyball_topology import steps
 from flyball_topology.view import Snapshot
-from tests.unit.topology.server import Commit, Payload, Server
+from tests.simulation.server import Commit, Payload, Server
 
 TOPOLOGY = "topology"
 """The service's place in the network."""
