@@ -19,11 +19,11 @@ from datetime import UTC, datetime
 from flyball.controller import Outcome
 from flyball.decision import Decision
 from flyball.errors import Code, FlyballError, InputError, MemberError
-from flyball.records import Failover, Metadata, Operation, Shard
+from flyball.records import Failover, Operation, Shard
 from flyball.records.failover import Outcome as Ended
 from flyball.records.failover import Step as DoneStep
 from flyball.records.failover import StepState
-from flyball.records.shard import Phase, ShardStatus, Transition
+from flyball.records.shard import Phase, Transition
 from flyball.store.port import ConflictError, Records, no_such
 from flyball_topology.budgets import Budgets, Kind
 from flyball_topology.cache import Cache
@@ -35,9 +35,10 @@ from flyball_topology.members import Members
 from flyball_topology.metrics import Metrics
 from flyball_topology.publish import publish
 from flyball_topology.reseed import CLONE_TRY
-from flyball_topology.steps import FailoverChange, OperationChange, Step
+from flyball_topology.steps import Step
 from flyball_topology.view import Fleet, Tried, View
 from flyball_topology.watching import Watch
+from flyball_topology.writing import Writing
 
 logger = logging.getLogger(__name__)
 
@@ -97,6 +98,7 @@ class ShardController:
         self._metrics = metrics
         self._today = today
         self._crash_points = crash_points or CrashPoints()
+        self._writing = Writing(records, failovers, operations, self._crash_points, metrics)
         self._memory: dict[str, _Memory] = {}
         self._budgets = Budgets()
 
@@ -157,7 +159,7 @@ class ShardController:
         if not step.record_first:
             await self._act_on_members(memory, step)
         try:
-            await self._write(memory, step)
+            await self._writing.write(step, memory.shard, memory.timeline, lambda now: self._written(memory, now))
         except ConflictError as error:
             logger.info("%s: %s: the record has changed meanwhile; looking again: %s", key, step.name, error.message)
             memory.conflicts += 1
@@ -312,78 +314,16 @@ class ShardController:
             elif isinstance(result, BaseException):
                 raise result
 
-    async def _write(self, memory: _Memory, step: Step) -> None:
-        if step.failover is not None and step.failover.spec is not None:
-            await self._write_failover(memory, step.failover)
-            self._crash_points.reach(step.name)
-        if step.status is not None:
-            await self._write_status(memory, step.status)
-            self._crash_points.reach(step.name)
-        if step.failover is not None and step.failover.spec is None:
-            await self._write_failover(memory, step.failover)
-            self._crash_points.reach(step.name)
-        if step.operation is not None:
-            await self._write_operation(step.operation)
-            self._crash_points.reach(step.name)
-
-    async def _write_status(self, memory: _Memory, status: ShardStatus) -> None:
-        shard = memory.shard
-        if shard is None:
+    def _written(self, memory: _Memory, shard: Shard) -> None:
+        """The step's status is the record now."""
+        before, memory.shard = memory.shard, shard
+        self._enter_phase(memory, shard.status.transition, self._clock())
+        transition = before.status.transition if before is not None else None
+        if before is None or transition is None or shard.status.reign.term == before.status.reign.term:
             return
-        before = shard.status
-        memory.shard = await self._records.replace_status(shard.model_copy(update={"status": status}))
-        self._enter_phase(memory, status.transition, self._clock())
-        if status.reign.term != before.reign.term and before.transition is not None:
-            self._metrics.reigns(shard, before.transition)
-            if before.transition.mode == "emergency":
-                memory.emergencies = [*memory.emergencies, self._clock()][-KEPT_EMERGENCIES:]
-
-    async def _write_failover(self, memory: _Memory, change: FailoverChange) -> None:
-        if change.spec is not None:
-            memory.timeline.clear()
-            record = Failover(metadata=Metadata(name=change.name), spec=change.spec)
-            try:
-                record = await self._records.create(record)
-            except ConflictError as error:
-                record = error.current  # type: ignore[assignment]
-        else:
-            known = self._failovers.get(change.name)
-            if known is None:
-                return
-            record = known
-            if change.status.outcome is Ended.RUNNING:
-                memory.timeline.clear()
-        steps = (*record.status.steps, *memory.timeline)
-        status = change.status.model_copy(update={"steps": steps})
-        memory.timeline.clear()
-        try:
-            self._failovers.put(await self._records.replace_status(record.model_copy(update={"status": status})))
-        except ConflictError as error:
-            self._failovers.put(error.current)  # type: ignore[arg-type]
-            raise
-        if status.outcome.ended:
-            self._metrics.failover_ended(self._failovers.get(change.name) or record)
-
-    async def _write_operation(self, change: OperationChange) -> None:
-        if change.spec is not None:
-            record = Operation(metadata=Metadata(name=change.name), spec=change.spec)
-            try:
-                self._operations.put(await self._records.create(record))
-            except ConflictError as error:
-                current = error.current
-                if isinstance(current, Operation) and current.status.outcome.ended:
-                    await self._records.delete(Operation, change.name, current.metadata.revision)
-                    self._operations.put(await self._records.create(record))
-            return
-        known = self._operations.get(change.name)
-        if known is None:
-            return
-        try:
-            updated = await self._records.replace_status(known.model_copy(update={"status": change.status}))
-        except ConflictError as error:
-            self._operations.put(error.current)  # type: ignore[arg-type]
-            raise
-        self._operations.put(updated)
+        self._metrics.reigns(shard, transition)
+        if transition.mode == "emergency":
+            memory.emergencies = [*memory.emergencies, self._clock()][-KEPT_EMERGENCIES:]
 
 
 def _touches(operation: Operation, shard: Shard) -> bool:

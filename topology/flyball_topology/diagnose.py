@@ -22,8 +22,10 @@ AWAY_AFTER = 30.0
 
 
 def diagnose(view: View) -> tuple[Finding, ...]:
-    """Every finding, the gravest first."""
-    return (*_record(view), *_primary(view), *_replicas(view))
+    """Every finding, the gravest first. Worked out once for each view: a pass asks for them four times."""
+    if view.findings is None:
+        object.__setattr__(view, "findings", (*_record(view), *_primary(view), *_replicas(view)))
+    return view.findings or ()
 
 
 def primary_is_dead(view: View) -> bool:

@@ -12,6 +12,7 @@ from flyball.gtid import GtidSet
 from flyball.records import Failover, Operation, Shard
 from flyball.records.shard import MemberSpec, Reign
 from flyball.stability import Budget
+from flyball_topology.findings import Finding
 
 HOUSEKEEPING = "flyball"
 """The GTID tag of heartbeats, pulses and journal rows (rule 13)."""
@@ -188,6 +189,8 @@ class View:
     fleet: Fleet = field(default_factory=Fleet)
     beat_hung: float = 0.0
     """Seconds that the oldest unanswered heartbeat has been waiting."""
+    findings: tuple[Finding, ...] | None = field(default=None, init=False, compare=False, repr=False)
+    """What ``diagnose`` found, once somebody has asked; a view made from this one is diagnosed by itself."""
 
     @property
     def reign(self) -> Reign:

@@ -92,3 +92,10 @@ def test_it_cannot_write_when_its_heartbeat_hangs_and_nothing_waits_for_acknowle
 def test_a_member_counts_as_away_after_30_s():
     assert Kind.MEMBER_AWAY not in kinds(dead(healthy(), "m3", since=NOW - 29), "m3")
     assert Kind.MEMBER_AWAY in kinds(dead(healthy(), "m3", since=NOW - 31), "m3")
+
+
+def test_what_was_found_belongs_to_one_view_and_not_to_those_made_from_it():
+    view = healthy()
+    assert diagnose(view) == ()
+    assert Kind.PRIMARY_DEAD in kinds(dead(view, "m1"))
+    assert diagnose(view) is diagnose(view)
