@@ -2,7 +2,7 @@
 
 from pymysql.converters import escape_string
 
-Value = str | int | bool | None
+Value = str | int | float | bool | None
 
 
 def literal(value: Value) -> str:
@@ -13,6 +13,8 @@ def literal(value: Value) -> str:
         return "TRUE" if value else "FALSE"
     if isinstance(value, int):
         return str(value)
+    if isinstance(value, float):
+        return repr(value)
     return f"'{escape_string(value)}'"
 
 

@@ -176,7 +176,7 @@ def _statements(shard: Shard, act: steps.Act, secret: Secret) -> tuple[str, ...]
         case steps.Fence():
             return (call("fence", term),)
         case steps.Freeze():
-            return (call("freeze", term, act.wait),)
+            return (call("freeze", term, act.wait, act.grace),)
         case steps.Thaw():
             return (call("thaw", term),)
         case steps.Isolate():
@@ -189,7 +189,7 @@ def _statements(shard: Shard, act: steps.Act, secret: Secret) -> tuple[str, ...]
             account = accounts.replica_account(act.member)
             return (call("follow", term, source.host, source.port, account, password, act.acks),)
         case steps.CatchUp():
-            return (f"CALL flyball.catch_up({term}, {literal(act.holds)}, {act.wait:f})",)
+            return (call("catch_up", term, act.holds, act.wait),)
         case steps.Promote():
             return (
                 call("promote", term, act.holds, act.acks, _accounts(act.ackers)),

@@ -27,9 +27,10 @@ class Fence(Act):
 
 @dataclass(frozen=True, slots=True)
 class Freeze(Act):
-    """Stop writes the planned way, waiting at most ``wait`` seconds for commits in flight."""
+    """Stop writes the planned way: open transactions get ``grace`` seconds, then commits in flight ``wait`` seconds."""
 
     wait: int = 1
+    grace: float = 0.5
 
 
 @dataclass(frozen=True, slots=True)

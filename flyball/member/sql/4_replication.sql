@@ -62,16 +62,37 @@ BEGIN
   RETURN GTID_SUBSET(GTID_SUBTRACT(p_gtids, v_received), @@GLOBAL.gtid_executed);
 END $$
 
--- The planned way to stop writes: what runs ends and is acknowledged, what comes is refused as read-only. Waits at
--- most p_wait seconds for statements and commits in flight; then nothing has changed (error 1205).
-DROP PROCEDURE IF EXISTS flyball.freeze $$
-CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.freeze(IN p_term BIGINT UNSIGNED, IN p_wait INT UNSIGNED)
+-- A client's transaction has changed rows and goes on: refusing writes now would fail its COMMIT. A statement in
+-- autocommit does not count, since what runs ends by itself. (INNODB_TRX alone knows of changed rows, and may be 0.1 s
+-- old; the events are exact.)
+DROP FUNCTION IF EXISTS flyball.has_open_transactions $$
+CREATE DEFINER='flyball_definer'@'localhost' FUNCTION flyball.has_open_transactions() RETURNS BOOL READS SQL DATA
 BEGIN
+  RETURN EXISTS (
+    SELECT 1 FROM performance_schema.events_transactions_current AS going
+      JOIN performance_schema.threads AS session ON session.thread_id = going.thread_id
+      JOIN information_schema.innodb_trx AS changing ON changing.trx_mysql_thread_id = session.processlist_id
+    WHERE going.state = 'ACTIVE' AND going.autocommit = 'NO' AND changing.trx_rows_modified > 0
+      AND session.processlist_user NOT LIKE 'flyball\_%');
+END $$
+
+-- The planned way to stop writes: what runs ends and is acknowledged, what comes is refused as read-only. Open
+-- transactions get p_grace seconds to end before that. Then it waits at most p_wait seconds for statements and commits
+-- in flight; after that nothing has changed (error 1205).
+DROP PROCEDURE IF EXISTS flyball.freeze $$
+CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.freeze(
+  IN p_term BIGINT UNSIGNED, IN p_wait INT UNSIGNED, IN p_grace DOUBLE)
+BEGIN
+  DECLARE v_looks INT DEFAULT FLOOR(p_grace / 0.005);
   DECLARE EXIT HANDLER FOR SQLEXCEPTION
   BEGIN
     CALL flyball.unlock_fence();
     RESIGNAL;
   END;
+  WHILE v_looks > 0 AND flyball.has_open_transactions() DO
+    DO SLEEP(0.005);
+    SET v_looks = v_looks - 1;
+  END WHILE;
   CALL flyball.lock_fence();
   CALL flyball.obey(p_term);
   CALL flyball.must_be_open(p_term);

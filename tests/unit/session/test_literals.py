@@ -12,12 +12,13 @@ from flyball.session import call, literal, quote_name
         (True, "TRUE"),
         (False, "FALSE"),
         (7, "7"),
+        (0.5, "0.5"),
         ("it's", r"'it\'s'"),
         ("back\\slash", r"'back\\slash'"),
         ("line\nbreak\0", "'line\\nbreak\\0'"),
     ],
 )
-def test_a_value_becomes_a_literal(value: str | int | bool | None, text: str) -> None:
+def test_a_value_becomes_a_literal(value: str | float | bool | None, text: str) -> None:
     assert literal(value) == text
 
 
