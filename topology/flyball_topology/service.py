@@ -11,16 +11,19 @@ import random
 import signal
 import socket
 import time
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
 
 from flyball.controller import Deadlines
 from flyball.errors import Code, EngineError, FlyballError, InputError
 from flyball.logs import configure
 from flyball.loop import Loop
 from flyball.records import Failover, Keyspace, Operation, Shard
-from flyball.secrets import FileSecrets, Secrets
+from flyball.secrets import FileSecrets
 from flyball.stability import Backoff
 from flyball.store.port import Lease, Records
 from flyball.store.sqlite import SqliteRecords
@@ -28,6 +31,7 @@ from flyball_topology.cache import Cache
 from flyball_topology.controller import ShardController
 from flyball_topology.crashpoints import CrashPoints
 from flyball_topology.health import serve
+from flyball_topology.members import Members
 from flyball_topology.metrics import Metrics
 from flyball_topology.routing import RoutingController
 from flyball_topology.sql_members import SqlMembers
@@ -57,23 +61,45 @@ class Settings:
     """Who holds the lease; host and process where it is empty."""
 
 
+class Sessions(Members, Protocol):
+    """The members, by sessions that end with the leading."""
+
+    def close(self) -> None:
+        """End every session."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What a process leads with. The simulator brings its own, on a clock of its own."""
+
+    records: Records
+    members: Callable[[], Sessions]
+    metrics: Metrics
+    clock: Callable[[], float] = time.monotonic
+    """Seconds of the clock that ``records`` counts leases by."""
+    today: Callable[[], datetime] = lambda: datetime.now(UTC)
+    random: random.Random = field(default_factory=random.Random)
+
+
 async def run(settings: Settings) -> None:
     """Serve until cancelled."""
     metrics = Metrics()
-    state = _State()
+    state = State()
     server = await _listen(settings.listen, metrics, state)
     logger.info("metrics on %s:%s", *server.sockets[0].getsockname()[:2])
     records = await SqliteRecords.open(settings.store)
+    means = Means(records, lambda: SqlMembers(FileSecrets(settings.secrets)), metrics)
     identity = f"{settings.identity or socket.gethostname()}/{os.getpid()}"
     try:
         while True:
-            await _lead_once(records, FileSecrets(settings.secrets), identity, metrics, state)
+            await lead_once(means, identity, state)
     finally:
         server.close()
         await records.close()
 
 
-async def _listen(listen: str, metrics: Metrics, state: "_State") -> asyncio.Server:
+async def _listen(listen: str, metrics: Metrics, state: "State") -> asyncio.Server:
     host, _, port = listen.rpartition(":")
     if not port.isdecimal():
         raise InputError(Code.BAD_USAGE, f"--listen {listen}: expected host:port", "give 127.0.0.1:9104, say")
@@ -87,20 +113,21 @@ async def _listen(listen: str, metrics: Metrics, state: "_State") -> asyncio.Ser
         ) from error
 
 
-async def _lead_once(records: Records, secrets: Secrets, identity: str, metrics: Metrics, state: "_State") -> None:
+async def lead_once(means: Means, identity: str, state: "State") -> None:
     """Wait for the lease, lead until it is lost."""
+    records, metrics = means.records, means.metrics
     state.role = "standing by"
     try:
         lease = await records.acquire(LEASE_NAME, identity, LEASE_TTL)
     except FlyballError as error:
         logger.warning("the lease cannot be had: %s", error)
-        await asyncio.sleep(random.uniform(0.2, 1.0))  # noqa: S311 - jitter
+        await asyncio.sleep(means.random.uniform(0.2, 1.0))
         return
     logger.info("%s leads, lease term %s", identity, lease.term)
     state.role, state.passed_at = "leading", time.monotonic()
     metrics.leading.set(1)
-    leading = asyncio.create_task(lead(records, secrets, metrics, state))
-    keeping = asyncio.create_task(_keep(records, lease))
+    leading = asyncio.create_task(lead(means, state))
+    keeping = asyncio.create_task(_keep(means, lease))
     try:
         done, _ = await asyncio.wait({leading, keeping}, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
@@ -108,7 +135,7 @@ async def _lead_once(records: Records, secrets: Secrets, identity: str, metrics:
                 logger.error(
                     "leading ends: %s", failure, exc_info=None if isinstance(failure, FlyballError) else failure
                 )
-                await asyncio.sleep(random.uniform(0.5, 1.5))  # noqa: S311 - jitter
+                await asyncio.sleep(means.random.uniform(0.5, 1.5))
     finally:
         metrics.leading.set(0)
         for task in (leading, keeping):
@@ -119,23 +146,24 @@ async def _lead_once(records: Records, secrets: Secrets, identity: str, metrics:
                 await records.release(lease)
 
 
-async def _keep(records: Records, lease: Lease) -> None:
+async def _keep(means: Means, lease: Lease) -> None:
     """Renew the lease; return when it is lost, or when it ran out unrenewed."""
     while True:
         await asyncio.sleep(lease.ttl / 3)
         try:
-            async with asyncio.timeout(max(0.05, lease.good_until - time.monotonic())):
-                lease = await records.renew(lease)
+            async with asyncio.timeout(max(0.05, lease.good_until - means.clock())):
+                lease = await means.records.renew(lease)
         except (FlyballError, TimeoutError) as error:
             logger.warning("the lease was not renewed: %s", error or "no answer")
-            if time.monotonic() >= lease.good_until or getattr(error, "code", None) is not None:
+            if means.clock() >= lease.good_until or getattr(error, "code", None) is not None:
                 return
 
 
-async def lead(records: Records, secrets: Secrets, metrics: Metrics, state: "_State") -> None:
+async def lead(means: Means, state: "State") -> None:
     """Run the controllers until cancelled."""
-    members = SqlMembers(secrets)
-    backoff = Backoff(0.2, 10.0, random.Random())  # noqa: S311 - jitter
+    records, metrics = means.records, means.metrics
+    members = means.members()
+    backoff = Backoff(0.2, 10.0, means.random)
     deadlines = Deadlines(observe=5.0, act=60.0, record=5.0)
 
     def touched(record: Failover | Operation) -> None:
@@ -151,8 +179,9 @@ async def lead(records: Records, secrets: Secrets, metrics: Metrics, state: "_St
         failovers,
         operations,
         wake=lambda key: shards.wake(key),  # noqa: PLW0108 - the loop is made below
-        clock=time.monotonic,
+        clock=means.clock,
         metrics=metrics,
+        today=means.today,
         crash_points=CrashPoints.from_environment(),
     )
     shards = Loop(
@@ -193,7 +222,7 @@ async def lead(records: Records, secrets: Secrets, metrics: Metrics, state: "_St
         members.close()
 
 
-class _State:
+class State:
     """What /healthz tells."""
 
     def __init__(self) -> None:
