@@ -132,16 +132,16 @@ class GtidSet:
         """The transactions in this set or in any of the others."""
         joined = self
         for other in others:
-            joined = joined._combined(other, operator.or_)
+            joined = joined._joined(other)
         return joined
 
     def intersect(self, other: Self) -> Self:
         """The transactions in both sets."""
-        return self._combined(other, operator.and_)
+        return self._kept(other, operator.and_)
 
     def subtract(self, other: Self) -> Self:
         """The transactions in this set and not in the other (GTID_SUBTRACT)."""
-        return self._combined(other, operator.gt)
+        return self._kept(other, operator.gt)
 
     def only_uuids(self, uuids: Iterable[str]) -> Self:
         """The transactions of these uuids, whatever their tag."""
@@ -156,14 +156,23 @@ class GtidSet:
         """The transactions without this tag; ``without_tag("")`` are those with any."""
         return type(self)(tuple(part for part in self._parts if part[0][1] != tag.lower()))
 
-    def _combined(self, other: Self, keep: Callable[[bool, bool], bool]) -> Self:
-        mine, theirs = dict(self._parts), dict(other._parts)
-        return self._of(
-            {
-                source: _swept(mine.get(source, ()), theirs.get(source, ()), keep)
-                for source in mine.keys() | theirs.keys()
-            }
-        )
+    def _joined(self, other: Self) -> Self:
+        if not self._parts or self._parts == other._parts:
+            return other
+        if not other._parts:
+            return self
+        parts = dict(self._parts)
+        for source, bounds in other._parts:
+            parts[source] = _swept(parts.get(source, ()), bounds, operator.or_)
+        if len(parts) == len(self._parts):  # the order of a dict is that of its first keys
+            return type(self)(tuple(parts.items()))
+        return self._of(parts)
+
+    def _kept(self, other: Self, keep: Callable[[bool, bool], bool]) -> Self:
+        """What is left of this set, source by source."""
+        theirs = dict(other._parts)
+        swept = ((source, _swept(bounds, theirs.get(source, ()), keep)) for source, bounds in self._parts)
+        return type(self)(tuple(part for part in swept if part[1]))
 
 
 NOTHING = GtidSet()
