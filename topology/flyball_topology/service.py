@@ -7,7 +7,6 @@ carries its term, and every write its revision. The lease only keeps two from wo
 import asyncio
 import logging
 import os
-import random
 import signal
 import socket
 import time
@@ -16,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from random import Random
 from typing import Protocol
 
 from flyball.controller import Deadlines
@@ -79,7 +79,7 @@ class Means:
     clock: Callable[[], float] = time.monotonic
     """Seconds of the clock that ``records`` counts leases by."""
     today: Callable[[], datetime] = lambda: datetime.now(UTC)
-    random: random.Random = field(default_factory=random.Random)
+    random: Random = field(default_factory=Random)
 
 
 async def run(settings: Settings) -> None:
