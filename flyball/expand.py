@@ -24,12 +24,18 @@ class DesiredShard:
     """One shard that a keyspace means.
 
     :param members: the names of its members, one for each replica, by ordinal from 1.
+    :param zones: where each is made, in the same order; empty where the keyspace declares no zones.
     """
 
     name: str
     range: KeyRange
     incarnation: int
     members: tuple[str, ...]
+    zones: tuple[str, ...] = ()
+
+    def zone(self, member: str) -> str:
+        """The zone that one of ``members`` is made in; empty where none is declared."""
+        return dict(zip(self.members, self.zones, strict=False)).get(member, "")
 
 
 def expand(keyspace: Keyspace, incarnations: Mapping[KeyRange, int] | None = None) -> tuple[DesiredShard, ...]:
@@ -145,8 +151,9 @@ def _spread(table: TableSpec) -> str:
 
 def _shard(keyspace: Keyspace, part: KeyRange, incarnation: int) -> DesiredShard:
     name = shard_name(keyspace.name, part, incarnation)
-    members = tuple(member_name(name, ordinal) for ordinal in range(1, keyspace.spec.replicas + 1))
-    return DesiredShard(name, part, incarnation, members)
+    ordinals = range(1, keyspace.spec.replicas + 1)
+    members = tuple(member_name(name, ordinal) for ordinal in ordinals)
+    return DesiredShard(name, part, incarnation, members, tuple(map(keyspace.spec.zone, ordinals)))
 
 
 def _check_names(keyspace: str, names: Sequence[str]) -> None:

@@ -98,6 +98,11 @@ class KeyspaceSpec(Model):
     shards: int | None = Field(default=None, ge=1, le=256)
     ranges: tuple[str, ...] | None = None
     replicas: int = Field(default=3, ge=1, le=9, description="members a shard, the primary included")
+    zones: tuple[Label, ...] = Field(
+        default=(),
+        max_length=9,
+        description="members are spread over them in turn; one that exists keeps its zone",
+    )
     durability: DurabilitySpec = DurabilitySpec()
     repair: RepairSpec = RepairSpec()
     mysql: MySQLSpec = MySQLSpec()
@@ -120,12 +125,33 @@ class KeyspaceSpec(Model):
                 f"durability {self.durability.policy} with acks: {self.durability.acks} needs",
                 f"set replicas to {need} or more, or ask for fewer acks",
             )
+        self._check_zones()
         names = [user.name for user in self.users]
         if len(set(names)) != len(names):
             raise ValueError("users: the same name twice")
         if self.database is not None and is_reserved(self.database):
             raise ValueError(f"database: {self.database!r} is reserved")
         return self
+
+    def zone(self, ordinal: int) -> str:
+        """The zone that a shard's member number ``ordinal``, from 1 on, is made in; empty where none is declared."""
+        return self.zones[(ordinal - 1) % len(self.zones)] if self.zones else ""
+
+    def _check_zones(self) -> None:
+        if len(set(self.zones)) != len(self.zones):
+            raise ValueError("zones: the same name twice")
+        if self.durability.policy is not DurabilityPolicy.CROSS_ZONE:
+            return
+        homes = [self.zone(ordinal) for ordinal in range(1, self.replicas + 1)]
+        for zone in dict.fromkeys(homes):
+            outside = sum(home != zone for home in homes)
+            if outside < self.durability.acks:
+                raise errors.InputError(
+                    errors.Code.TOO_FEW_REPLICAS,
+                    f"replicas: {outside} of {self.replicas} members live outside {zone or 'the one zone there is'}; "
+                    f"durability cross-zone with acks: {self.durability.acks} needs {self.durability.acks}",
+                    "declare more zones, or more replicas to spread over them",
+                )
 
     def key_ranges(self) -> tuple[keyrange.KeyRange, ...]:
         """The key ranges in order; :raises InputError: where they do not tile the keyspace ids."""

@@ -18,7 +18,7 @@ from flyball_local.view import KeyspaceView, Process
 
 def first_spec(view: KeyspaceView, shard: DesiredShard) -> ShardSpec:
     """The spec of a shard that is declared for the first time; every member has its identity."""
-    members = tuple(filter(None, (_member_spec(view, name) for name in shard.members)))
+    members = tuple(filter(None, (_member_spec(view, name, shard.zone(name)) for name in shard.members)))
     return shard_spec(view.keyspace, shard, members, credentials_name(view.keyspace.name))
 
 
@@ -54,7 +54,7 @@ def _staying(view: KeyspaceView, shard: DesiredShard, record: Shard) -> Iterator
     told = _next_to_leave(shard, record)
     for member in record.spec.members:
         if member.name in shard.members:
-            yield _serving(view, member)
+            yield _serving(view, member, shard.zone(member.name))
         elif is_released(record, member.name) and not view.member(member.name).process.alive:
             continue
         elif member.name == told and told != record.status.reign.primary:
@@ -63,18 +63,22 @@ def _staying(view: KeyspaceView, shard: DesiredShard, record: Shard) -> Iterator
             yield member
 
 
-def _serving(view: KeyspaceView, member: MemberSpec) -> MemberSpec:
-    """A desired member serves; its address follows its identity, its incarnation is that of its declaration."""
-    known = _member_spec(view, member.name)
+def _serving(view: KeyspaceView, member: MemberSpec, zone: str) -> MemberSpec:
+    """A desired member serves; its address follows its identity, its incarnation is that of its declaration.
+
+    It keeps its zone: who may acknowledge depends on it.
+    """
+    zone = member.zone or zone
+    known = _member_spec(view, member.name, zone)
     if known is None:
-        return member.model_copy(update={"intent": Intent.SERVE})
-    return known.model_copy(update={"incarnation": member.incarnation, "zone": member.zone})
+        return member.model_copy(update={"intent": Intent.SERVE, "zone": zone})
+    return known.model_copy(update={"incarnation": member.incarnation})
 
 
 def _coming(view: KeyspaceView, shard: DesiredShard, record: Shard) -> Iterator[MemberSpec]:
     for name in shard.members:
         if record.spec.member(name) is None and view.member(name).process is Process.RUNNING:
-            spec = _member_spec(view, name)
+            spec = _member_spec(view, name, shard.zone(name))
             if spec is not None:
                 yield spec.model_copy(update={"incarnation": _incarnation(view, spec)})
 
@@ -101,7 +105,7 @@ def _ordinal(member: str) -> int:
     return int(last) if last.isdigit() else 0
 
 
-def _member_spec(view: KeyspaceView, name: str) -> MemberSpec | None:
+def _member_spec(view: KeyspaceView, name: str, zone: str) -> MemberSpec | None:
     identity = view.member(name).identity
     if identity is None:
         return None
@@ -111,4 +115,5 @@ def _member_spec(view: KeyspaceView, name: str) -> MemberSpec | None:
         host=HOST,
         port=identity.port,
         tls_name=tls_name(view.keyspace.name, name),
+        zone=zone,
     )

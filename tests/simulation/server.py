@@ -437,7 +437,7 @@ class Server:
         self.must_be_open(term)
         if acks > 0:
             self.semi_acks = max(self.semi_acks, acks)
-            self.semi_source = True
+        self.semi_source = acks > 0
 
     def _housekeeping(self, payload: Payload) -> Commit:
         if self.super_read_only:

@@ -9,11 +9,10 @@ So revocation never has to reach a member that has left, and never misses one th
 
 from flyball.gtid import GtidSet
 from flyball.member.accounts import replica_account
-from flyball.records.keyspace import DurabilityPolicy
 from flyball_topology.changes import Deciding, status_with, take, wait
 from flyball_topology.line import on_line
 from flyball_topology.revocation import policy
-from flyball_topology.steps import Admit, EnsureSemiSync, Step
+from flyball_topology.steps import Admit, Step
 from flyball_topology.view import View
 
 
@@ -97,33 +96,3 @@ def applied_on_primary(view: View, ackers: frozenset[str]) -> bool:
         return False
     outside = {replica_account(name) for name in view.shard.status.ackers} - {replica_account(name) for name in ackers}
     return all(seen.accounts.get(account, True) for account in outside) and not outside & seen.followers
-
-
-def follow_durability(view: View) -> Deciding:
-    """Bring the durability in force to the declared one, in the order that never promises too much.
-
-    More acknowledgements: the primary asks for them first, and the record follows once the members hold what was
-    acknowledged with fewer. Fewer: the record first; the primary's count falls with the next promotion (rule 1).
-    """
-    spec, status, primary = view.shard.spec, view.shard.status, view.primary
-    old, new = status.durability or spec.durability, spec.durability
-    seen = primary.seen if primary else None
-    if old.policy is not new.policy and DurabilityPolicy.NONE not in {old.policy, new.policy}:
-        return wait(
-            view, "the policy of a living shard changes by way of none only", f"policy: {old.policy}, as before"
-        )
-    more = old.policy is DurabilityPolicy.NONE or (
-        new.policy is not DurabilityPolicy.NONE and (new.acks > old.acks or new.policy is not old.policy)
-    )
-    if more and seen is not None:
-        if not seen.semi_sync_source or seen.semi_sync_acks < new.acks:
-            step = Step(
-                "ask for more acknowledgements", acts=(EnsureSemiSync(view.reign.primary, view.reign.term, new.acks),)
-            )
-            return take(view, step, "the declared durability needs them")
-        everything = on_line(view, seen.executed)
-        holders = frozenset(m.name for m in view.members.values() if m.seen and m.seen.received.contains(everything))
-        if not policy(view, new, status.ackers).acknowledged(view.reign.primary, holders):
-            return wait(view, "older writes must be held by as many members", "the replicas to catch up", again=0.2)
-    step = Step("record the durability", status=status_with(view, durability=new))
-    return take(view, step, "it is in force")

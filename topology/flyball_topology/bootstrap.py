@@ -5,10 +5,10 @@ empty, and has never promised anything. A record that was lost or restored can t
 beside the one that the members hold.
 """
 
-from flyball.records.keyspace import DurabilityPolicy
 from flyball.records.shard import Mode, Phase, Suspect, Transition
 from flyball_topology.changes import Deciding, status_with, take, wait
 from flyball_topology.diagnose import missing_on_primary
+from flyball_topology.revocation import homeless
 from flyball_topology.steps import Establish, Provision, Step
 from flyball_topology.view import View
 
@@ -26,9 +26,8 @@ def start(view: View) -> Deciding:
             "a shard begins only with empty members; the record knows of no term, yet these hold data or a promise",
             f"a person: adopt the term that {', '.join(used)} know, or give the shard empty members",
         )
-    homeless = [name for name, member in view.members.items() if not member.spec.zone]
-    if homeless and view.shard.spec.durability.policy is DurabilityPolicy.CROSS_ZONE:
-        return wait(view, "durability cross-zone needs each member's zone", f"a zone for {', '.join(homeless)}")
+    if nowhere := homeless(view):
+        return wait(view, "durability cross-zone needs each member's zone", f"a zone for {', '.join(nowhere)}")
     first = next(iter(view.members.values()))
     spec = view.shard.spec
     transition = Transition(

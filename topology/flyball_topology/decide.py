@@ -160,7 +160,12 @@ def _repair(view: View, findings: tuple[Finding, ...], seen: tuple[str, ...], *,
         decision = remedy.plan(view, finding)
         if decision is not None and decision.step is not None:
             return replace(decision, seen=seen, step=replace(decision.step, remedies=key))
-        awaited.append(f"a person ({remedy.ask} {finding.member}): {finding}" if remedy.ask else str(finding))
+        if remedy.ask:
+            awaited.append(f"a person ({remedy.ask} {finding.member}): {finding}")
+        elif decision is not None:
+            awaited.append(f"{finding}: {decision.why}; awaited: {', '.join(decision.awaited)}")
+        else:
+            awaited.append(str(finding))
     why = "nothing more can be done now" if awaited else "the shard is as it should be"
     return wait(view, why, *awaited, seen=seen)
 

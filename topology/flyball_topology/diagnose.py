@@ -7,7 +7,7 @@ from flyball.records.operation import OperationType
 from flyball.records.shard import Intent, LagClass
 from flyball_topology.findings import Finding, Kind
 from flyball_topology.line import Errant, beside_the_line
-from flyball_topology.revocation import durability
+from flyball_topology.revocation import durability, may_acknowledge
 from flyball_topology.view import HOUSEKEEPING, MemberView, Reach, Snapshot, View
 
 CONFIRMED = 2
@@ -110,7 +110,8 @@ def _settings(view: View, primary: MemberView, seen: Snapshot) -> Iterator[Findi
     spec, status = view.shard.spec, view.shard.status
     in_force = status.durability or spec.durability
     acks = in_force.acks if in_force.policy != "none" else 0
-    if acks and (not seen.semi_sync_source or seen.semi_sync_acks < acks):
+    too_much = seen.semi_sync_source and in_force.policy == spec.durability.policy == "none"
+    if too_much or (acks and (not seen.semi_sync_source or seen.semi_sync_acks < acks)):
         yield Finding(Kind.SEMI_SYNC_SETTINGS, primary.name)
     if status.durability is not None and status.durability != spec.durability:
         detail = (
@@ -206,6 +207,11 @@ def _channel(view: View, primary: MemberView, member: MemberView, seen: Snapshot
         yield Finding(Kind.LAG, member.name, lag_class(member).value)
 
 
-def gives_acks(view: View, member: MemberView, primary: str | None = None) -> bool:
-    """Whether the replica side of semi-sync belongs on: under cross-zone only outside the primary's zone (rule 15)."""
-    return member.name in durability(view).ack_givers(primary or view.reign.primary)
+def gives_acks(view: View, member: MemberView, coming: str | None = None) -> bool:
+    """Whether the replica side of semi-sync belongs on: under cross-zone only outside the primary's zone (rule 15).
+
+    ``coming``: the primary to be, for which the durability in force alone counts.
+    """
+    if coming is not None:
+        return member.name in durability(view).ack_givers(coming)
+    return member.name in may_acknowledge(view, view.reign.primary)

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from flyball.records.failover import FailoverSpec, FailoverStatus
-from flyball.records.keyspace import ErrantPolicy
-from flyball_topology import ackset, reseed
+from flyball.records.keyspace import DurabilityPolicy, ErrantPolicy
+from flyball_topology import ackset, durability_change, reseed
 from flyball_topology.bootstrap import provision
 from flyball_topology.changes import Deciding, take
 from flyball_topology.diagnose import gives_acks
@@ -76,7 +76,8 @@ def _thaw(view: View, finding: Finding) -> Deciding | None:
 
 def _semi_sync(view: View, finding: Finding) -> Deciding:
     in_force = view.shard.status.durability or view.shard.spec.durability
-    act = EnsureSemiSync(finding.member, view.reign.term, in_force.acks)
+    acks = 0 if in_force.policy is DurabilityPolicy.NONE else in_force.acks
+    act = EnsureSemiSync(finding.member, view.reign.term, acks)
     return _act(view, finding, f"set semi-sync on {finding.member}", act)
 
 
@@ -157,7 +158,7 @@ REMEDIES: dict[Kind, Remedy] = {
     Kind.SEMI_SYNC_SETTINGS: Remedy(_semi_sync),
     Kind.ACCOUNTS_MISSING: Remedy(_provision),
     Kind.ACK_SET_NOT_APPLIED: Remedy(_apply_ackers),
-    Kind.DURABILITY_CHANGED: Remedy(lambda view, _: ackset.follow_durability(view)),
+    Kind.DURABILITY_CHANGED: Remedy(lambda view, _: durability_change.change(view)),
     Kind.WRITABLE_REPLICA: Remedy(_fence),
     Kind.NO_PROMISE: Remedy(_forgetful),
     Kind.OLD_PROMISE: Remedy(_promise),

@@ -32,6 +32,39 @@ def durability(view: View) -> Durability:
     return now if status.ackers_next is None else Both(now, policy(view, spec, status.ackers_next))
 
 
+def homeless(view: View) -> tuple[str, ...]:
+    """The members whose zone is not known, where the declared durability asks for zones."""
+    if view.shard.spec.durability.policy is not DurabilityPolicy.CROSS_ZONE:
+        return ()
+    return tuple(name for name, member in view.members.items() if not member.spec.zone)
+
+
+def may_acknowledge(view: View, primary: str) -> frozenset[str]:
+    """Whose acknowledgements are wanted while ``primary`` reigns.
+
+    While another durability is declared than the one in force, only of those who count under both, as soon as they
+    are enough for either: until then nothing changes, or writes would wait.
+    """
+    status, declared = view.shard.status, view.shard.spec.durability
+    in_force = durability(view)
+    now = in_force.ack_givers(primary)
+    seen = view.members[primary].seen if primary in view.members else None
+    ends = declared.policy is DurabilityPolicy.NONE and isinstance(in_force, NoDurability)
+    if ends and seen is not None and seen.semi_sync_source:
+        return frozenset(status.ackers) - {primary}  # its commits wait, until its semi-sync has ended
+    if status.durability in {None, declared} or declared.policy is DurabilityPolicy.NONE or homeless(view):
+        return now
+    coming = policy(view, declared, status.ackers)
+    common = coming.ack_givers(primary)
+    if not isinstance(in_force, NoDurability):
+        common &= now
+    source = view.members.get(primary)
+    members = [view.members[name] for name in common if name in view.members]
+    there = frozenset(m.name for m in members if source is not None and m.seen is not None and m.follows(source.spec))
+    enough = coming.acknowledged(primary, there) and in_force.acknowledged(primary, there)
+    return common if enough else now
+
+
 def suspects(view: View) -> tuple[Suspect, ...]:
     """Whoever may be acknowledging writes: the reigning primary first."""
     reign, transition = view.reign, view.shard.status.transition

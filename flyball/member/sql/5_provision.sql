@@ -171,7 +171,7 @@ BEGIN
 END $$
 
 -- Semi-sync as the durability asks. The number of acknowledgements is never lowered while commits may wait: a
--- lower one is applied by the next promotion (rule 1).
+-- lower one is applied by the next promotion (rule 1). None at all ends the waiting: that durability promises nothing.
 DROP PROCEDURE IF EXISTS flyball.ensure_semi_sync $$
 CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.ensure_semi_sync(
   IN p_term BIGINT UNSIGNED, IN p_acks INT UNSIGNED)
@@ -189,6 +189,8 @@ BEGIN
     END IF;
     SET GLOBAL rpl_semi_sync_source_timeout = 4294967295;
     SET GLOBAL rpl_semi_sync_source_enabled = ON;
+  ELSE
+    SET GLOBAL rpl_semi_sync_source_enabled = OFF;
   END IF;
   CALL flyball.unlock_fence();
 END $$

@@ -202,6 +202,15 @@ def test_a_new_member_is_declared_only_once_it_runs():
     assert plan(view).step is None
 
 
+def test_members_are_spread_over_the_zones_and_keep_theirs():
+    view = edited(steady(), zones=("a", "b"))
+    view = after(view, plan(view).step)
+    zones = [member.zone for member in view.shards[SHARD].spec.members]
+    assert zones == ["a", "b", "a"]
+    again = edited(view, 3, zones=("c", "b", "a"))
+    assert plan(again).step is None
+
+
 def test_members_leave_one_at_a_time_and_only_when_they_are_released():
     view = edited(steady(4), replicas=2)
     view = after(view, plan(view).step)

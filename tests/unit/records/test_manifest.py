@@ -111,6 +111,13 @@ def test_other_kinds_are_read_by_their_own_rules():
         (keyspace("{ranges: []}"), Code.RANGES_DO_NOT_TILE, ["spec.ranges:"]),
         (keyspace("{ranges: ['-4', '4-']}"), Code.NOT_A_KEY_RANGE, ["'commerce': spec.ranges:", "'-4'"]),
         (keyspace("{replicas: 1}"), Code.TOO_FEW_REPLICAS, ["'commerce': spec.replicas: 1 is below the 2"]),
+        (keyspace("{durability: {policy: cross-zone}}"), Code.TOO_FEW_REPLICAS, ["outside the one zone there is"]),
+        (
+            keyspace("{zones: [a, b], durability: {policy: cross-zone, acks: 2}}"),
+            Code.TOO_FEW_REPLICAS,
+            ["1 of 3 members live outside a", "acks: 2"],
+        ),
+        (keyspace("{zones: [a, a]}"), Code.INVALID_RECORD, ["zones: the same name twice"]),
         (HEAD.replace("Keyspace", "Keyspce"), Code.INVALID_RECORD, ["k.yaml: kind:", "'Keyspce'", "mean Keyspace?"]),
         (HEAD.replace("kind: Keyspace", ""), Code.INVALID_RECORD, ["kind: is missing"]),
         (HEAD.replace("v1alpha1", "v1"), Code.INVALID_RECORD, ["apiVersion: found 'flyball.dev/v1'", "v1alpha1"]),

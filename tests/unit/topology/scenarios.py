@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from flyball.controller import Pass
 from flyball.records import Failover, Operation, Shard
+from flyball.records.keyspace import DurabilityPolicy, DurabilitySpec
 from flyball.records.shard import Intent
 from flyball.store.memory import MemoryRecords
 from flyball_topology.diagnose import diagnose
@@ -39,6 +40,8 @@ class Scenario:
     stays: frozenset[Kind] = frozenset()
     members: int = 3
     acks: int = 1
+    policy: DurabilityPolicy = DurabilityPolicy.SEMI_SYNC
+    zones: tuple[str, ...] = ()
     new: bool = False
     """Whether it begins with an empty shard."""
     least: int = 0
@@ -107,7 +110,7 @@ class Run:
 
 async def begin(scenario: Scenario) -> Run:
     """A healthy shard (or an empty one), and then the beginning of the scenario."""
-    world = World.of(scenario.members, acks=scenario.acks)
+    world = World.of(scenario.members, acks=scenario.acks, policy=scenario.policy, zones=scenario.zones)
     records = new_store(world)
     run = Run(scenario, world, records)
     await records.create(world.shard())
@@ -242,6 +245,16 @@ async def with_intent(records: MemoryRecords, name: str, intent: Intent) -> None
     await records.replace_spec(shard.model_copy(update={"spec": spec}))
 
 
+def declare(policy: DurabilityPolicy, acks: int = 1) -> Callable[[World, MemoryRecords], Awaitable[None]]:
+    async def edit(world: World, records: MemoryRecords) -> None:
+        shard = await records.get(Shard, SHARD)
+        assert shard is not None
+        spec = shard.spec.model_copy(update={"durability": DurabilitySpec(policy=policy, acks=acks)})
+        await records.replace_spec(shard.model_copy(update={"spec": spec}))
+
+    return edit
+
+
 def returns(name: str, at: int, after: float = 0.0) -> Callable[[World, int], None]:
     """The dead or stalled member is there again, ``at`` passes (and at least ``after`` seconds) later."""
 
@@ -255,6 +268,8 @@ def returns(name: str, at: int, after: float = 0.0) -> Callable[[World, int], No
 
     return happens
 
+
+CROSS_ZONE, ZONES = DurabilityPolicy.CROSS_ZONE, ("a", "a", "b")
 
 SCENARIOS = (
     Scenario("bootstrap", new=True),
@@ -271,5 +286,9 @@ SCENARIOS = (
     Scenario("a replica is away, and returns", _crash_of_a_replica, returns("m3", 14, after=60.0), least=16),
     Scenario("a replica is away where two must acknowledge", _crash_of_a_replica, returns("m3", 6), acks=2, least=8),
     Scenario("a replica leaves", _leave, stays=frozenset({Kind.LEAVING}), least=5),
+    Scenario("semi-sync to cross-zone", declare(CROSS_ZONE), zones=ZONES),
+    Scenario("cross-zone to semi-sync", declare(DurabilityPolicy.SEMI_SYNC), policy=CROSS_ZONE, zones=ZONES),
+    Scenario("none to semi-sync", declare(DurabilityPolicy.SEMI_SYNC), policy=DurabilityPolicy.NONE),
+    Scenario("semi-sync to none", declare(DurabilityPolicy.NONE)),
     Scenario("the primary leaves", _primary_leaves, stays=frozenset({Kind.LEAVING}), least=5),
 )

@@ -16,7 +16,7 @@ from flyball.errors import Code
 from flyball.gtid import NOTHING, GtidSet
 from flyball.member.accounts import replica_account
 from flyball.records import Shard
-from flyball.records.keyspace import DurabilitySpec, RepairSpec, UserSpec
+from flyball.records.keyspace import DurabilityPolicy, DurabilitySpec, RepairSpec, UserSpec
 from flyball.records.shard import MemberSpec, ShardSpec
 from flyball.session import SessionLostError
 from flyball_topology import steps
@@ -58,11 +58,18 @@ class World:
     _journals: dict[int, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, count: int = 3, *, acks: int = 1, zones: tuple[str, ...] = ()) -> "World":
+    def of(
+        cls,
+        count: int = 3,
+        *,
+        acks: int = 1,
+        policy: DurabilityPolicy = DurabilityPolicy.SEMI_SYNC,
+        zones: tuple[str, ...] = (),
+    ) -> "World":
         payloads: dict[tuple[str, str, int], Payload] = {}
         names = [f"m{number}" for number in range(1, count + 1)]
         servers = {n: Server(n, uuid_of(i), f"{n}.test", 3306, payloads) for i, n in enumerate(names, 1)}
-        return cls(servers, DurabilitySpec(acks=acks), dict(zip(names, zones, strict=False)))
+        return cls(servers, DurabilitySpec(policy=policy, acks=acks), dict(zip(names, zones, strict=False)))
 
     def shard(self) -> Shard:
         """The record as the engine declares it."""

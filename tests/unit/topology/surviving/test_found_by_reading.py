@@ -2,9 +2,6 @@
 
 from dataclasses import replace
 
-import pytest
-
-from flyball.records.keyspace import DurabilityPolicy, DurabilitySpec
 from flyball.records.operation import ReseedPhase
 from flyball.records.shard import Phase
 from flyball_topology.decide import decide
@@ -163,19 +160,6 @@ def test_commits_that_wait_are_not_called_serving() -> None:
     view = seeing(healthy(), "m1", waiting=2)
     serving = next(c for c in publish(view, decide(view)).conditions if c.type == "Serving")
     assert (serving.status, serving.reason) == (False, "WritesWait")
-
-
-@pytest.mark.parametrize("policy", [DurabilityPolicy.CROSS_ZONE, DurabilityPolicy.SEMI_SYNC])
-def test_a_living_shard_does_not_change_between_policies_whose_ack_givers_differ(policy: DurabilityPolicy) -> None:
-    """Rule 15: members of the primary's zone would go on acknowledging under a record that no longer counts them."""
-    view = healthy(zones=("a", "a", "b"))
-    old = DurabilitySpec(policy=policy)
-    other = DurabilityPolicy.SEMI_SYNC if policy is DurabilityPolicy.CROSS_ZONE else DurabilityPolicy.CROSS_ZONE
-    spec = view.shard.spec.model_copy(update={"durability": DurabilitySpec(policy=other)})
-    view = replace(with_status(view, durability=old), shard=view.shard.model_copy(update={"spec": spec}))
-    view = with_status(view, durability=old)
-    step = decide(view).step
-    assert step is None or step.status is None or step.status.durability == old
 
 
 def test_a_member_whose_replication_failed_is_no_donor() -> None:

@@ -1,0 +1,121 @@
+"""Another durability for a living shard: at no moment is a write held as neither of the two asks."""
+
+import pytest
+
+from flyball.records.keyspace import DurabilityPolicy, DurabilitySpec
+from flyball_topology.decide import decide
+from flyball_topology.steps import EnsureSemiSync, Follow
+from flyball_topology.view import View
+from tests.unit.topology.views import (
+    acts,
+    chosen,
+    dead,
+    declared,
+    gtids,
+    healthy,
+    holding,
+    seeing,
+    status_of,
+    with_spec,
+    with_status,
+)
+
+NONE, SEMI_SYNC, CROSS_ZONE = DurabilityPolicy.NONE, DurabilityPolicy.SEMI_SYNC, DurabilityPolicy.CROSS_ZONE
+
+
+def changing(old: DurabilityPolicy, new: DurabilityPolicy, zones=("a", "a", "b"), *, acks: int = 1) -> View:
+    """m1, the primary, and m2 are in zone a, m3 is in b; the members are set for ``old``."""
+    view = healthy(len(zones), zones=zones)
+    view = with_status(view, durability=DurabilitySpec(policy=old, acks=acks))
+    view = with_spec(view, durability=DurabilitySpec(policy=new, acks=acks))
+    for name, zone in zip(view.members, zones, strict=True):
+        if name != "m1":
+            gives = old is SEMI_SYNC or (old is CROSS_ZONE and zone != zones[0])
+            view = seeing(view, name, semi_sync_replica=gives)
+    return seeing(view, "m1", semi_sync_source=old is not NONE, semi_sync_acks=acks)
+
+
+# --- to cross-zone ------------------------------------------------------------------------------------------
+
+
+def test_who_will_not_count_falls_silent_first():
+    decision = decide(changing(SEMI_SYNC, CROSS_ZONE))
+    assert acts(decision) == (Follow("m2", 1, "m1", acks=False),)
+    assert chosen(decision).status is None
+
+
+def silent() -> View:
+    return seeing(changing(SEMI_SYNC, CROSS_ZONE), "m2", semi_sync_replica=False)
+
+
+def test_then_the_new_durability_is_recorded():
+    assert status_of(decide(silent())).durability == DurabilitySpec(policy=CROSS_ZONE)
+
+
+def test_not_before_the_other_zone_holds_what_the_silent_one_may_have_acknowledged():
+    """m1 was looked at before m2 fell silent: only m2 tells of the last write."""
+    decision = decide(holding(silent(), "m2", gtids(m1="1-10")))
+    assert decision.step is None
+    assert any("older writes" in awaited for awaited in decision.awaited)
+
+
+def test_not_while_one_that_does_not_answer_may_still_acknowledge():
+    decision = decide(dead(changing(SEMI_SYNC, CROSS_ZONE), "m2"))
+    assert decision.step is None or decision.step.status is None or decision.step.status.durability.policy is SEMI_SYNC
+    waiting = decide(dead(changing(SEMI_SYNC, CROSS_ZONE), "m2", since=990.0))
+    assert any("m2 to answer" in awaited for awaited in waiting.awaited)
+
+
+@pytest.mark.parametrize("zones", [("a", "a", "a"), ("a", "a", "b")])
+def test_nobody_falls_silent_where_writes_would_wait(zones):
+    view = changing(SEMI_SYNC, CROSS_ZONE, zones)
+    if "b" in zones:
+        view = dead(view, "m3", since=990.0)
+    decision = decide(view)
+    assert decision.step is None
+    assert any("able to acknowledge" in awaited for awaited in decision.awaited)
+
+
+def test_nobody_falls_silent_while_the_old_durability_needs_more():
+    view = changing(SEMI_SYNC, CROSS_ZONE, ("a", "a", "b"), acks=2)
+    view = with_spec(view, durability=DurabilitySpec(policy=CROSS_ZONE, acks=1))
+    decision = decide(view)
+    assert decision.step is None
+    assert any("able to acknowledge" in awaited for awaited in decision.awaited)
+
+
+def test_a_member_without_a_zone_is_named():
+    decision = decide(declared(changing(SEMI_SYNC, CROSS_ZONE), "m2", zone=""))
+    assert decision.step is None
+    assert any("a zone for m2" in awaited for awaited in decision.awaited)
+
+
+# --- from cross-zone ----------------------------------------------------------------------------------------
+
+
+def test_semi_sync_is_recorded_before_more_may_acknowledge():
+    decision = decide(changing(CROSS_ZONE, SEMI_SYNC))
+    assert status_of(decision).durability == DurabilitySpec(policy=SEMI_SYNC)
+    assert chosen(decision).acts == ()
+    recorded = with_status(changing(CROSS_ZONE, SEMI_SYNC), durability=DurabilitySpec(policy=SEMI_SYNC))
+    assert acts(decide(recorded)) == (Follow("m2", 1, "m1", acks=True),)
+
+
+# --- from and to none ---------------------------------------------------------------------------------------
+
+
+def test_from_none_members_acknowledge_before_commits_wait():
+    view = changing(NONE, SEMI_SYNC)
+    assert acts(decide(view)) == (Follow("m2", 1, "m1", acks=True),)
+    view = seeing(view, "m2", semi_sync_replica=True)
+    assert acts(decide(view)) == (EnsureSemiSync("m1", 1, 1),)
+    view = seeing(view, "m1", semi_sync_source=True)
+    assert status_of(decide(view)).durability.policy is SEMI_SYNC
+
+
+def test_to_none_commits_stop_waiting_before_nobody_acknowledges():
+    view = changing(SEMI_SYNC, NONE)
+    assert status_of(decide(view)).durability.policy is NONE
+    view = with_status(view, durability=DurabilitySpec(policy=NONE))
+    assert acts(decide(view)) == (EnsureSemiSync("m1", 1, 0),)
+    assert acts(decide(seeing(view, "m1", semi_sync_source=False))) == (Follow("m2", 1, "m1", acks=False),)
