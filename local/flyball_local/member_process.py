@@ -5,10 +5,11 @@ redo log. What the keyspace's ``config`` says wins over the latter.
 """
 
 import asyncio
+import logging
 from collections.abc import Mapping
 
 from flyball.errors import Code, EngineError
-from flyball.member import init_file
+from flyball.member import cloned, init_file
 from flyball.member.accounts import credentials_name
 from flyball.member.options import Place, check_config, member_options
 from flyball.secrets import Secret, Secrets, write_private
@@ -17,6 +18,8 @@ from flyball_local.credentials import ensure_certificate
 from flyball_local.home import Home
 from flyball_local.identity import Identity
 from flyball_local.mysql_programs import MySQL
+
+logger = logging.getLogger(__name__)
 
 LOCAL_DEFAULTS = {
     "innodb-buffer-pool-size": "32M",
@@ -88,6 +91,8 @@ def _start(home: Home, mysql: MySQL, identity: Identity, options: tuple[str, ...
         return
     ports.check_free(identity.port, f"member {identity.member}")
     write_private(mysqld.init_file(directory), init)
+    if cloned.forget_identity(mysqld.data_directory(directory)):
+        logger.info("%s was cloned: it starts as another server", identity.member, extra={"member": identity.member})
     mysqld.start(directory, mysql, options)
 
 

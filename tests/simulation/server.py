@@ -119,6 +119,8 @@ class Server:
     followers: set[str] = field(default_factory=set)
     clone_state: str = ""
     donor: str = ""
+    reused: list[str] = field(default_factory=list)
+    """What must never happen: a GTID that stands for two transactions."""
 
     # --- what anybody can see ---------------------------------------------------------------------------
 
@@ -191,6 +193,10 @@ class Server:
     def write(self, payload: Payload, *, tag: str = "", client: bool = False) -> Commit:
         """A transaction of this server's own: logged at once, executed once it is acknowledged."""
         number = self.logged.last(self.uuid, tag) + 1
+        if (self.uuid, tag, number) in self.payloads:
+            self.reused.append(
+                f"{self.name} numbers a transaction {self.uuid}:{tag}:{number}, and another one is called so"
+            )
         return self._log(GtidSet.span(self.uuid, number, tag=tag), payload, client=client)
 
     def _log(self, gtid: GtidSet, payload: Payload, *, client: bool = False) -> Commit:
@@ -260,7 +266,9 @@ class Server:
             self.channel.applier = False
 
     def become(self, donor: "Server") -> None:
-        """The clone is complete: the donor's data, fence row and accounts; an identity of its own; a restart."""
+        """The clone is complete: the donor's data, fence row and accounts; a restart as another server."""
+        head, generation, rest = self.uuid.split("-", 2)
+        self.uuid = f"{head}-{int(generation, 16) + 1:04x}-{rest}"
         self.executed, self.logged, self.purged = donor.executed, donor.executed, donor.executed
         self.hollow = donor.hollow
         self.row, self.journal, self.beat = donor.row, set(donor.journal), donor.beat

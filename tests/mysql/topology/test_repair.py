@@ -87,6 +87,32 @@ def test_a_member_with_errant_transactions_is_isolated_never_promoted_and_healed
     assert -31 not in shard.ledger_of(errant)
 
 
+def test_a_member_made_anew_is_another_server_and_only_a_clone_makes_one(shard):
+    """It would go on with numbers that somebody who is away may hold for other transactions."""
+    anew, other = shard.replicas
+    before = {name: shard.probe(name)["server_uuid"] for name in shard.names}
+    process = shard.process(other)
+    shard.kill(other)
+    word = shard.say("reseed", anew)
+    shard.until("the reseed", lambda: shard.operation(word).status.outcome.ended)
+    shard.until("another process", lambda: shard.process(other) != process)
+    shard.until_healthy()
+    after = {name: shard.probe(name)["server_uuid"] for name in shard.names}
+    assert [name for name in shard.names if after[name] != before[name]] == [anew]
+    assert shard.change_primary(to=anew).status.outcome is Outcome.SUCCEEDED
+    seen = len(shard.ledger.acknowledged)
+    shard.until("writes", lambda: len(shard.ledger.acknowledged) > seen + 5)
+    written = shard.executed(anew)
+    assert not written.only_uuids([after[anew]]).is_empty
+    assert written.only_uuids([before[anew]]).is_empty
+    shard.until_healthy()
+    restarted = shard.process(anew)
+    shard.kill(anew)
+    shard.until("another process", lambda: shard.process(anew) != restarted)
+    shard.until_healthy()
+    assert shard.probe(anew)["server_uuid"] == after[anew]
+
+
 def test_a_sound_member_takes_over_from_a_dead_primary_though_another_is_errant(shard):
     errant = shard.replicas[0]
     old, term = shard.primary, shard.term

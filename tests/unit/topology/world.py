@@ -226,6 +226,7 @@ class World:
             if term < self._fences.get(server.name, 0):
                 self.violated.append(f"{server.name} went back from term {self._fences[server.name]} to {term}")
             self._fences[server.name] = term
+            self.violated += server.reused
             for journalled in server.journal:
                 author = self._journals.setdefault(journalled, "")
                 if not author:
