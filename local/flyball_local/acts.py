@@ -8,8 +8,8 @@ import asyncio
 import hashlib
 import logging
 import shutil
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
@@ -23,6 +23,7 @@ from flyball.store import Records
 from flyball_local import credentials, data_directory, ports, steps
 from flyball_local.attempts import Attempts
 from flyball_local.home import Home
+from flyball_local.hosts import Host
 from flyball_local.identity import Identity, identities, read_identity, write_identity
 from flyball_local.member_process import start_member
 from flyball_local.mysql_programs import MySQL
@@ -37,6 +38,7 @@ class Tools:
 
     :param cache: where the template of data directories is kept.
     :param clock: seconds of the clock that ``attempts`` go by.
+    :param hosts: members that get a host of their own when they are made.
     """
 
     home: Home
@@ -47,6 +49,7 @@ class Tools:
     attempts: Attempts
     random: Random
     clock: Callable[[], float]
+    hosts: Mapping[str, Host] = field(default_factory=dict)
 
 
 async def act(tools: Tools, keyspace: Keyspace, step: steps.Step) -> Outcome:
@@ -117,6 +120,7 @@ async def _claim(tools: Tools, keyspace: Keyspace, step: steps.ClaimDirectory) -
         incarnation=1,
         port=ports.choose_port({one.port for one in known}, tools.random),
         server_id=max((one.server_id for one in known), default=0) + 1,
+        host=tools.hosts.get(step.member, Host()),
     )
     tools.home.prepare_member(step.member)
     write_identity(directory, identity)

@@ -15,7 +15,7 @@ from flyball.member import accounts
 from flyball.records import Keyspace
 from flyball.secrets import Secret, Secrets, generate_password
 from flyball_local.home import Home
-from flyball_local.ports import HOST
+from flyball_local.identity import Identity
 
 _OWN = ("topology", "clone", "engine", "replica-seed")
 
@@ -66,18 +66,20 @@ async def _ensure_authority(secrets: Secrets, keyspace: str) -> Pair:
         ) from missing
 
 
-async def ensure_certificate(home: Home, secrets: Secrets, keyspace: str, member: str) -> None:
+async def ensure_certificate(home: Home, secrets: Secrets, identity: Identity) -> None:
     """Write the member's certificate unless it has one of this authority that is good for long enough."""
-    authority = await _ensure_authority(secrets, keyspace)
-    await asyncio.to_thread(_write_certificate, home, authority, keyspace, member)
+    authority = await _ensure_authority(secrets, identity.keyspace)
+    await asyncio.to_thread(_write_certificate, home, authority, identity)
 
 
-def _write_certificate(home: Home, authority: Pair, keyspace: str, member: str) -> None:
-    directory, now = home.certificate(member), datetime.now(UTC)
+def _write_certificate(home: Home, authority: Pair, identity: Identity) -> None:
+    directory, now = home.certificate(identity.member), datetime.now(UTC)
     file = directory / "cert.pem"
     if file.is_file() and (directory / "key.pem").is_file():
         present = file.read_text(encoding="utf-8")
         if is_issued_by(present, authority.certificate) and not renewal_due(present, now):
             return
-    pair = issue_member(authority, tls_name(keyspace, member), (HOST, "localhost"), now)
+    pair = issue_member(
+        authority, tls_name(identity.keyspace, identity.member), (identity.host.address, "localhost"), now
+    )
     write_files(directory, authority.certificate, pair)

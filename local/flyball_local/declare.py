@@ -12,7 +12,6 @@ from flyball.member.accounts import credentials_name
 from flyball.records import Shard
 from flyball.records.shard import Intent, MemberSpec, ShardSpec
 from flyball_local.credentials import tls_name
-from flyball_local.ports import HOST
 from flyball_local.view import KeyspaceView, Process
 
 
@@ -112,7 +111,7 @@ def _member_spec(view: KeyspaceView, name: str, zone: str) -> MemberSpec | None:
     return MemberSpec(
         name=name,
         incarnation=identity.incarnation,
-        host=HOST,
+        host=identity.host.address,
         port=identity.port,
         tls_name=tls_name(view.keyspace.name, name),
         zone=zone,

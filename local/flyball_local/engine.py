@@ -13,9 +13,9 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
@@ -30,6 +30,7 @@ from flyball_local.attempts import Attempts
 from flyball_local.deaths import Deaths
 from flyball_local.engine_state import WAKE, note_engine, only_engine
 from flyball_local.home import Home, find_home
+from flyball_local.hosts import Host, dump, load
 from flyball_local.keyspaces import KeyspaceController, View, follow_records, keyspace_loop, say_of_all
 from flyball_local.mysql_install import cache_directory, find_mysql
 from flyball_local.shutdown import stop_everything
@@ -43,10 +44,12 @@ class Setup:
     """What an engine runs with.
 
     :param topology: the words that start the topology service; empty for none.
+    :param hosts: members that get a host of their own when they are made.
     """
 
     home: Home
     topology: tuple[str, ...] = topology_process.COMMAND
+    hosts: Mapping[str, Host] = field(default_factory=dict)
 
 
 async def run(setup: Setup) -> None:
@@ -84,6 +87,7 @@ async def _control(setup: Setup, records: SqliteRecords, told_to_end: asyncio.Ev
         attempts=Attempts(Backoff(1.0, 30.0, random)),
         random=random,
         clock=time.monotonic,
+        hosts=setup.hosts,
     )
     deaths = Deaths()
 
@@ -114,7 +118,7 @@ async def _control(setup: Setup, records: SqliteRecords, told_to_end: asyncio.Ev
 def start_in_background(setup: Setup) -> background.Background:
     """Start an engine process for this home, detached; waits for nothing."""
     command = [sys.executable, "-m", "flyball_local.engine", "--home", str(setup.home.root)]
-    command += ["--topology", json.dumps(setup.topology)]
+    command += ["--topology", json.dumps(setup.topology), "--hosts", dump(setup.hosts)]
     setup.home.prepare()
     return background.start(setup.home.root / "engine-start.json", command, setup.home.logs / "engine.log")
 
@@ -124,11 +128,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m flyball_local.engine", description="The local engine.")
     parser.add_argument("--home", type=Path, help="where everything lies; $FLYBALL_HOME or ~/.flyball by default")
     parser.add_argument("--topology", help="the topology service's command, as a JSON list of words; [] for none")
+    parser.add_argument("--hosts", default="{}", help="members on hosts of their own, as JSON")
     given = parser.parse_args(arguments)
     words = tuple(json.loads(given.topology)) if given.topology else topology_process.COMMAND
     logs.configure()
     try:
-        asyncio.run(run(Setup(find_home(given.home), words)))
+        asyncio.run(run(Setup(find_home(given.home), words, load(given.hosts))))
     except FlyballError as error:
         logger.error("%s", error)  # noqa: TRY400 - says all; a stack would add nothing
         return 1

@@ -4,15 +4,16 @@ A directory with data is used only for the member that it was made for. The keys
 a later one of the same name: the later one gets its forerunner's directories only when a person says so
 (:func:`adopt`). Everything else is foreign, and nothing in it is touched.
 
-What was chosen once for the member stands here too: its port and its server id outlive every restart.
+What was chosen once for the member stands here too: its host, its port and its server id outlive every restart.
 """
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from flyball.errors import Code, EngineError
 from flyball.secrets import write_private
+from flyball_local.hosts import Host, host_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class Identity:
     incarnation: int
     port: int
     server_id: int
+    host: Host = field(default_factory=Host)
 
 
 def identity_file(member: Path) -> Path:
@@ -44,14 +46,15 @@ def read_identity(member: Path) -> Identity | None:
     """
     file = identity_file(member)
     try:
-        return Identity(**json.loads(file.read_text(encoding="utf-8")))
+        known = json.loads(file.read_text(encoding="utf-8"))
+        return Identity(**{**known, "host": host_of(known.get("host", {}))})
     except NotADirectoryError:
         seen = "it is no directory"
     except FileNotFoundError:
         if not member.is_dir() or not any(member.iterdir()):
             return None
         seen = "it has no identity.json"
-    except (ValueError, TypeError) as damage:
+    except (ValueError, TypeError, AttributeError) as damage:
         seen = f"its identity.json cannot be read ({damage})"
     raise EngineError(
         Code.FOREIGN_DIRECTORY,

@@ -55,7 +55,7 @@ def place_of(home: Home, identity: Identity) -> Place:
     directory, certificate = home.member(identity.member), home.certificate(identity.member)
     return Place(
         server_id=identity.server_id,
-        host=ports.HOST,
+        host=identity.host.address,
         port=identity.port,
         data=mysqld.data_directory(directory),
         socket=home.socket(identity.member),
@@ -80,7 +80,7 @@ async def start_member(
     credentials = await secrets.get(credentials_name(identity.keyspace)) or Secret({})
     passwords = init_file.Passwords(credentials["topology"], credentials["clone"], credentials["engine"])
     home.prepare_member(identity.member)
-    await ensure_certificate(home, secrets, identity.keyspace, identity.member)
+    await ensure_certificate(home, secrets, identity)
     await asyncio.to_thread(_start, home, mysql, identity, options, init_file.render(passwords))
 
 
@@ -89,11 +89,12 @@ def _start(home: Home, mysql: MySQL, identity: Identity, options: tuple[str, ...
     last = mysqld.read_state(directory)
     if last is not None and mysqld.is_running(last):
         return
-    ports.check_free(identity.port, f"member {identity.member}")
+    if identity.host.is_own:
+        ports.check_free(identity.port, f"member {identity.member}")
     write_private(mysqld.init_file(directory), init)
     if cloned.forget_identity(mysqld.data_directory(directory)):
         logger.info("%s was cloned: it starts as another server", identity.member, extra={"member": identity.member})
-    mysqld.start(directory, mysql, options)
+    mysqld.start(directory, mysql, options, identity.host.enter)
 
 
 async def accepts_connections(home: Home, member: str, limit: float) -> bool:

@@ -96,11 +96,12 @@ def server_environment(environ: Mapping[str, str] = os.environ) -> dict[str, str
     return {name: environ[name] for name in _KEPT_VARIABLES if name in environ}
 
 
-def start(member: Path, mysql: MySQL, options: Sequence[str]) -> MysqldProcess:
+def start(member: Path, mysql: MySQL, options: Sequence[str], enter: Sequence[str] = ()) -> MysqldProcess:
     """Start the member's mysqld, detached; waits for nothing.
 
     :param options: ``--option=value`` strings. Data directory, process id file and user are added here, and
         ``secure-file-priv`` where they do not set it: mysqld ends when its compiled-in directory is missing.
+    :param enter: words before the command, that go to another host's network and become the command there.
     :raises EngineError: ENGINE_RUNNING when it runs already, FOREIGN_DIRECTORY when there is no data
         directory, PROCESS_FAILED when it cannot be started at all.
     """
@@ -122,7 +123,7 @@ def start(member: Path, mysql: MySQL, options: Sequence[str]) -> MysqldProcess:
         _free_socket(options, last.pid)
     intention = MysqldProcess(str(data), secrets.token_hex(16))
     _write_state(member, intention)
-    command = [*mysql.mysqld_command(), "--secure-file-priv=NULL", *options, *_own_options(member)]
+    command = [*enter, *mysql.mysqld_command(), "--secure-file-priv=NULL", *options, *_own_options(member)]
     pid = _launch(command, member, intention.token)
     seen = look_at_new(pid)  # our own child: at worst a zombie, never another process
     process = replace(intention, pid=pid, began=seen.began if seen else 0, boot=boot_id())

@@ -16,6 +16,7 @@ from flyball_local import background, mysqld, ports, processes
 from flyball_local.attempts import CALM, Attempts
 from flyball_local.engine_state import only_engine
 from flyball_local.home import LONGEST_SOCKET_PATH, Home, find_home
+from flyball_local.hosts import Host, dump, load
 from flyball_local.identity import Identity, adopt, check_owner, identities, read_identity, write_identity
 
 ONE = Identity("commerce", "u1", "commerce-x-x", "commerce-x-x-1", 1, 20001, 1)
@@ -219,3 +220,24 @@ def test_a_background_process_is_noted_found_by_its_token_and_ended(home: Home):
     finally:
         background.send(started, background.signal.SIGKILL)
     assert background.read(home.root / "none.json") is None
+
+
+def test_a_member_on_a_host_of_its_own_stays_there(home):
+    home.prepare_member(ONE.member)
+    there = replace(ONE, host=Host("10.0.0.7", ("nsenter", "--net=/run/netns/seven", "--")))
+    write_identity(home.member(ONE.member), there)
+    assert read_identity(home.member(ONE.member)) == there
+
+
+def test_a_member_that_was_made_without_a_host_is_on_this_machine(home):
+    home.prepare_member(ONE.member)
+    known = {name: getattr(ONE, name) for name in ("keyspace", "uid", "shard", "member", "incarnation", "port")}
+    (home.member(ONE.member) / "identity.json").write_text(json.dumps({**known, "server_id": 1}))
+    found = read_identity(home.member(ONE.member))
+    assert found == ONE
+    assert found.host.is_own
+
+
+def test_hosts_reach_the_engine_as_one_word():
+    hosts = {"commerce-x-x-1": Host("10.0.0.7", ("nsenter", "--net=/run/netns/seven", "--"))}
+    assert load(dump(hosts)) == hosts
