@@ -101,6 +101,7 @@ class ShardController:
         self._writing = Writing(records, failovers, operations, self._crash_points, metrics)
         self._memory: dict[str, _Memory] = {}
         self._budgets = Budgets()
+        self._reached_at = clock()
 
     # --- the loop's four functions ------------------------------------------------------------------------
 
@@ -118,6 +119,8 @@ class ShardController:
         fresh = FRESH_IN_PAUSE if hurried else FRESH
         members = await memory.watch.look(shard, fresh)
         now = self._clock()
+        if not members or any(member.seen is not None for member in members.values()):
+            self._reached_at = now
         if memory.reigning != shard.status.reign.term:
             memory.reigning = shard.status.reign.term
             memory.watch.beats.reset()
@@ -207,6 +210,10 @@ class ShardController:
         if status != memory.shard.status:
             with suppress(ConflictError):  # whoever was first wakes this shard again
                 memory.shard = await self._records.replace_status(memory.shard.model_copy(update={"status": status}))
+
+    def alone_for(self) -> float:
+        """Seconds for which no member of any shard has answered; 0 where there is none to ask."""
+        return self._clock() - self._reached_at if self._memory else 0.0
 
     # --- life of a shard ----------------------------------------------------------------------------------
 

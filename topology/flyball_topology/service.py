@@ -43,6 +43,8 @@ LEASE_TTL = 3.0
 """Seconds after which a standby takes over from a leader that says nothing."""
 INTERVAL = 1.0
 """Seconds between two looks at a shard when nothing happens."""
+ALONE_AFTER = 10.0
+"""Seconds after which a leader that no member answers makes room for a standby, which may be better placed."""
 STALE_AFTER = 30.0
 """Seconds without a finished pass after which a leader calls itself unhealthy."""
 
@@ -126,10 +128,12 @@ async def lead_once(means: Means, identity: str, state: "State") -> None:
     logger.info("%s leads, lease term %s", identity, lease.term)
     state.role, state.passed_at = "leading", time.monotonic()
     metrics.leading.set(1)
+    is_alone = False
     leading = asyncio.create_task(lead(means, state))
     keeping = asyncio.create_task(_keep(means, lease))
     try:
         done, _ = await asyncio.wait({leading, keeping}, return_when=asyncio.FIRST_COMPLETED)
+        is_alone = leading in done and leading.exception() is None
         for task in done:
             if (failure := task.exception()) is not None:
                 logger.error(
@@ -144,6 +148,10 @@ async def lead_once(means: Means, identity: str, state: "State") -> None:
         with suppress(FlyballError, TimeoutError):
             async with asyncio.timeout(1.0):
                 await records.release(lease)
+    if is_alone:
+        state.role = "standing back: it reached no member"
+        logger.warning("no member of any shard has answered for %g s: another may lead", ALONE_AFTER)
+        await asyncio.sleep(means.random.uniform(1.0, 2.0) * LEASE_TTL)
 
 
 async def _keep(means: Means, lease: Lease) -> None:
@@ -160,7 +168,11 @@ async def _keep(means: Means, lease: Lease) -> None:
 
 
 async def lead(means: Means, state: "State") -> None:
-    """Run the controllers until cancelled."""
+    """Run the controllers until cancelled, or until no member of any shard has answered for a while.
+
+    A leader with a way to the store and none to the members would hold the lease and watch nobody, while a standby
+    could. Standing back is always safe: without a leader nothing is done.
+    """
     records, metrics = means.records, means.metrics
     members = means.members()
     backoff = Backoff(0.2, 10.0, means.random)
@@ -209,14 +221,15 @@ async def lead(means: Means, state: "State") -> None:
     keyspaces: Cache[Keyspace] = Cache(records, Keyspace, keyspace_changed)
     try:
         async with asyncio.TaskGroup() as tasks:
-            for cache in (failovers, operations):
-                tasks.create_task(cache.run())
+            running = [tasks.create_task(cache.run()) for cache in (failovers, operations)]
             await failovers.synced.wait()
             await operations.synced.wait()
-            for later in (declared, keyspaces):
-                tasks.create_task(later.run())
-            tasks.create_task(shards.run())
-            tasks.create_task(routing.run())
+            running += [tasks.create_task(later.run()) for later in (declared, keyspaces)]
+            running += [tasks.create_task(shards.run()), tasks.create_task(routing.run())]
+            while controller.alone_for() < ALONE_AFTER:  # noqa: ASYNC110 - time passing is no event
+                await asyncio.sleep(INTERVAL)
+            for task in running:
+                task.cancel()
     finally:
         controller.close()
         members.close()

@@ -1,0 +1,85 @@
+"""A leader that reaches no member at all makes room for one that may. On virtual time."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from flyball.errors import Code, MemberError
+from flyball.records import Metadata, Shard
+from flyball.records.shard import MemberSpec, ShardSpec
+from flyball.store.memory import MemoryRecords
+from flyball_topology.metrics import Metrics
+from flyball_topology.service import ALONE_AFTER, LEASE_NAME, LEASE_TTL, Means, State, lead_once
+from flyball_topology.steps import Act
+from flyball_topology.view import Snapshot
+from tests.unit.topology_process.test_watching import snapshot
+
+pytestmark = pytest.mark.looptime
+
+
+class Sessions:
+    """Members that answer where ``reached``."""
+
+    def __init__(self) -> None:
+        self.reached = True
+        self.asked = 0
+
+    async def probe(self, shard: Shard, member: MemberSpec, on_lost: Callable[[], None]) -> Snapshot:
+        self.asked += 1
+        if not self.reached:
+            raise MemberError(Code.MEMBER_UNREACHABLE, f"{member.name} does not answer")
+        return snapshot()
+
+    async def act(self, shard: Shard, act: Act) -> Snapshot | None:
+        raise MemberError(Code.MEMBER_UNREACHABLE, f"{act.member} does not answer")
+
+    async def beat(self, shard: Shard, member: MemberSpec, beat: int) -> None: ...
+
+    def forget(self, shard: str) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def clock() -> float:
+    return asyncio.get_running_loop().time()
+
+
+async def with_a_shard() -> MemoryRecords:
+    records = MemoryRecords()
+    members = tuple(MemberSpec(name=f"s-{i}", host="127.0.0.1", port=3306 + i) for i in range(3))
+    spec = ShardSpec(keyspace="k", range="-", database="k", members=members, credentials="c")
+    await records.create(Shard(metadata=Metadata(name="s"), spec=spec))
+    return records
+
+
+def leading(records: MemoryRecords, members: Sessions, name: str) -> "asyncio.Task[None]":
+    return asyncio.create_task(lead_once(Means(records, lambda: members, Metrics(), clock), name, State()))
+
+
+async def test_one_that_reaches_nobody_gives_the_lease_away_and_stands_back():
+    records, members = await with_a_shard(), Sessions()
+    members.reached = False
+    alone = leading(records, members, "alone")
+    await asyncio.sleep(ALONE_AFTER / 2)
+    assert members.asked
+    await records.beside().acquire(LEASE_NAME, "standby", LEASE_TTL)
+    assert not alone.done()  # it does not ask for the lease again at once
+    await alone
+
+
+async def test_one_that_reaches_a_member_leads_on():
+    records, members = await with_a_shard(), Sessions()
+    task = leading(records, members, "leader")
+    await asyncio.sleep(ALONE_AFTER * 5)
+    assert not task.done()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_one_with_no_member_to_reach_leads_on():
+    task = leading(MemoryRecords(), Sessions(), "leader")
+    await asyncio.sleep(ALONE_AFTER * 5)
+    assert not task.done()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
