@@ -9,17 +9,18 @@ A candidate that is lost leaves its term spent: it becomes one more suspect, and
 """
 
 from flyball.gtid import GtidSet
+from flyball.member.accounts import replica_account
 from flyball.records.failover import Outcome
 from flyball.records.keyspace import DurabilityPolicy
 from flyball.records.operation import OperationType, ReseedPhase
-from flyball.records.shard import Mode, Phase, Reign, Suspect, Transition
+from flyball.records.shard import Intent, Mode, Phase, Reign, Suspect, Transition
 from flyball_topology import bootstrap
 from flyball_topology.candidates import Choice, Unfit, choose_after_revocation
 from flyball_topology.changes import Deciding, failover_change, status_with, take, transition_with, wait
 from flyball_topology.diagnose import CONFIRMED, gives_acks
 from flyball_topology.line import Errant, beside_the_line, line_of
 from flyball_topology.revocation import describe_missing, durability, fenced, suspects, unrevoked
-from flyball_topology.steps import Act, CatchUp, Fence, Follow, Promote, Step
+from flyball_topology.steps import Act, Admit, CatchUp, Fence, Follow, Promote, Step
 from flyball_topology.view import MemberView, Snapshot, View
 
 
@@ -149,6 +150,8 @@ def _open(view: View, transition: Transition, candidate: MemberView, seen: Snaps
     names = [f"let {', '.join(name for name, _ in followers)} follow {candidate.name}"] if followers else []
     if seen.opened == transition.term and seen.takes_writes and seen.waiting:
         awaited = f"{in_force.acks} acknowledgement(s) of its journal row"
+        if (admitting := _admit(view, transition, candidate, seen)) is not None:
+            return admitting
         if not acts:
             return wait(view, f"{candidate.name} is open, and its first write is not acknowledged", awaited, again=0.1)
         return take(view, Step(names[0], acts=tuple(acts)), "its first write waits", awaited=(awaited,))
@@ -173,6 +176,25 @@ def _needs_followers(view: View, candidate: MemberView) -> bool:
     return not durability(view).acknowledged(candidate.name, frozenset())
 
 
+def _admit(view: View, transition: Transition, candidate: MemberView, seen: Snapshot) -> Deciding | None:
+    """Where nobody of the ack set is there to acknowledge the first write, count one who is: in the record first, then
+    by unlocking its account (rule 11). It had left while it was away, and is back before the others.
+    """
+    status = view.shard.status
+    able = [member.name for member in _able(view, transition, candidate) if member.spec.intent is Intent.SERVE]
+    accounts = seen.accounts or {}
+    if any(accounts.get(replica_account(name)) for name in able if name in status.ackers):
+        step = Step("apply the ack set on the candidate", acts=(Admit(candidate.name, transition.term, status.ackers),))
+        return take(view, step, "its first write waits for members that are locked out")
+    if status.ackers_next is not None or durability(view).acknowledged(candidate.name, frozenset(able)):
+        return None
+    joining = next((name for name in able if name not in status.ackers), None)
+    if joining is None:
+        return None
+    step = Step(f"count {joining} in the ack set", status=status_with(view, ackers=(*status.ackers, joining)))
+    return take(view, step, f"it is there, and the first write of {candidate.name} waits for those who are not")
+
+
 def _followers(view: View, transition: Transition, candidate: MemberView) -> list[tuple[str, bool]]:
     """Who should follow the candidate before it opens.
 
@@ -180,6 +202,20 @@ def _followers(view: View, transition: Transition, candidate: MemberView) -> lis
     failover, one that is back with a tail that nobody acknowledged: that shows once the new line begins, and it is
     made anew. Unless the first acknowledgement can only be theirs.
     """
+    able = _able(view, transition, candidate)
+    later = {view.reign.primary} if transition.mode is Mode.PLANNED else _ahead(view, transition, candidate, able)
+    others = frozenset(member.name for member in able if member.name not in later)
+    if durability(view).acknowledged(candidate.name, others):
+        able = [member for member in able if member.name in others]
+    return [
+        (member.name, gives_acks(view, member, candidate.name))
+        for member in able
+        if not _follows_well(member, candidate, transition.term)
+    ]
+
+
+def _able(view: View, transition: Transition, candidate: MemberView) -> list[MemberView]:
+    """Who answers, is frozen, and holds nothing beside the line: they could follow the candidate."""
     kept_out = {
         o.spec.member
         for o in view.operations
@@ -195,15 +231,7 @@ def _followers(view: View, transition: Transition, candidate: MemberView) -> lis
         if beside_the_line(view, member).kind is not Errant.NONE:
             continue
         able.append(member)
-    later = {view.reign.primary} if transition.mode is Mode.PLANNED else _ahead(view, transition, candidate, able)
-    others = frozenset(member.name for member in able if member.name not in later)
-    if durability(view).acknowledged(candidate.name, others):
-        able = [member for member in able if member.name in others]
-    return [
-        (member.name, gives_acks(view, member, candidate.name))
-        for member in able
-        if not _follows_well(member, candidate, transition.term)
-    ]
+    return able
 
 
 def _ahead(view: View, transition: Transition, candidate: MemberView, members: list[MemberView]) -> set[str]:

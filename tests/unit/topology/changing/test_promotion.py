@@ -2,9 +2,10 @@
 
 from dataclasses import replace
 
+from flyball.member.accounts import replica_account
 from flyball.records.shard import Mode, Phase, Reign
 from flyball_topology.decide import decide
-from flyball_topology.steps import CatchUp, Fence, Follow, Promote
+from flyball_topology.steps import Admit, CatchUp, Fence, Follow, Promote
 from flyball_topology.view import Reach
 from tests.unit.topology.views import (
     LINE,
@@ -26,6 +27,7 @@ from tests.unit.topology.views import (
     uuid,
     with_executed,
     with_received,
+    with_status,
 )
 
 
@@ -228,3 +230,42 @@ def test_a_candidate_of_an_older_term_must_be_revoked_too():
 def test_a_candidate_that_promised_a_newer_term_is_left_alone():
     decision = decide(seeing(promoting(revoked()), "m2", promise=3))
     assert decision.step is None
+
+
+# --- a first write that nobody acknowledges ----------------------------------------------------------------
+
+
+def alone(ackers=("m1", "m2"), **seen):
+    """m3 was away and has left the ack set; then m1 died. m2 is open, and its first write waits; m3 is back."""
+    view = with_status(dead(promoting(healthy()), "m1"), ackers=ackers)
+    accounts = {replica_account(name): name not in {"m1", "m2"} for name in view.members}
+    opened = {"opened": 2, "promise": 2, "super_read_only": False, "read_only": False, "waiting": 1, "channel": None}
+    return seeing(view, "m2", **{**opened, "accounts": accounts, **seen})
+
+
+def test_a_member_that_had_left_is_counted_when_nobody_else_is_there_to_acknowledge():
+    status = status_of(decide(alone()))
+    assert status.ackers == ("m1", "m2", "m3")
+    assert status.transition is not None
+
+
+def test_then_its_account_is_unlocked_and_only_then():
+    decision = decide(alone(ackers=("m1", "m2", "m3")))
+    assert acts(decision) == (Admit("m2", 2, ("m1", "m2", "m3")),)
+
+
+def test_then_it_follows():
+    unlocked = {replica_account(name): False for name in ("m1", "m2", "m3")}
+    decision = decide(alone(ackers=("m1", "m2", "m3"), accounts=unlocked))
+    assert acts(decision) == (Follow("m3", 2, "m2", acks=True),)
+
+
+def test_nobody_is_counted_while_one_who_is_counted_already_is_there():
+    view = restarted(alone(), "m1")
+    assert all(not isinstance(act, Admit) for act in acts(decide(view)))
+    assert chosen(decide(view)).status is None
+
+
+def test_a_member_with_a_tail_of_its_own_is_not_counted():
+    view = seeing(alone(), "m3", executed=LINE.union(gtids(m3="1")))
+    assert decide(view).step is None
