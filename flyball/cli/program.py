@@ -1,41 +1,102 @@
 """The program: which command is in which module, and what becomes of errors.
 
-A command's module is imported when the command is used or listed. Whatever goes wrong in one ends here: a
+A command's module is imported when the command is used. Whatever goes wrong in one ends here: a
 coded error is printed with its next step, anything else without a traceback (``FLYBALL_TRACEBACK=1`` shows it).
 """
 
 import importlib
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 import flyball
 from flyball.cli import exits
 
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A command's module, and what the list of commands says about it: importing all of them takes a second."""
+
+    module: str
+    summary: str
+
+
 COMMANDS = {
-    "status": "flyball.cli.status",
-    "explain": "flyball.cli.explain",
-    "switchover": "flyball.cli.change",
-    "failover": "flyball.cli.change",
-    "fence": "flyball.cli.operations",
-    "pause": "flyball.cli.operations",
-    "resume": "flyball.cli.operations",
-    "reseed": "flyball.cli.operations",
-    "release": "flyball.cli.operations",
-    "adopt": "flyball.cli.operations",
-    "workflow": "flyball.cli.workflow",
-    "sql": "flyball.cli.sql",
-    "apply": "flyball.cli.manifests",
-    "get": "flyball.cli.manifests",
-    "delete": "flyball.cli.manifests",
-    "local": "flyball.cli.local",
-    "topology": "flyball.cli.topology",
+    "status": Word(
+        "flyball.cli.status",
+        "Show keyspaces, shards and members: ranges, terms, roles, lag, what is wrong and what is awaited.",
+    ),
+    "explain": Word(
+        "flyball.cli.explain",
+        "Say what is being done about a shard, and why: what was wanted and seen, what was refused, what is awaited.",
+    ),
+    "switchover": Word(
+        "flyball.cli.change",
+        "Change a shard's primary in a planned way: a short pause of writes, and nothing is lost.",
+    ),
+    "failover": Word(
+        "flyball.cli.change",
+        "Change a shard's primary without the old one's help, dead or not.",
+    ),
+    "fence": Word(
+        "flyball.cli.operations",
+        "Keep a member out of service until the fence is lifted; a primary hands over first.",
+    ),
+    "pause": Word(
+        "flyball.cli.operations",
+        "Touch nothing of a keyspace or shard until it is resumed: no failover, no repair.",
+    ),
+    "resume": Word(
+        "flyball.cli.operations",
+        "Lift the pauses of a keyspace or shard.",
+    ),
+    "reseed": Word(
+        "flyball.cli.operations",
+        "Make a member anew from another one (CLONE); what only it holds is given up, and written down.",
+    ),
+    "release": Word(
+        "flyball.cli.operations",
+        "Let a member that is held after an accepted loss be reseeded: what it holds may then be lost.",
+    ),
+    "adopt": Word(
+        "flyball.cli.operations",
+        "Take over the term that the members know, where the record is older than they are (a restored store).",
+    ),
+    "workflow": Word(
+        "flyball.cli.workflow",
+        "List workflows, and show one with its steps, their evidence and durations.",
+    ),
+    "sql": Word(
+        "flyball.cli.sql",
+        "Open the mysql client on the primary of a shard. It ends with the client's own exit code.",
+    ),
+    "apply": Word(
+        "flyball.cli.manifests",
+        "Create or edit records. Everything is checked before the first is written; no edit may strand data.",
+    ),
+    "get": Word(
+        "flyball.cli.manifests",
+        "Show records, as they are stored.",
+    ),
+    "delete": Word(
+        "flyball.cli.manifests",
+        "Delete a record: a keyspace with all its shards, or a person's word, which lifts it.",
+    ),
+    "local": Word(
+        "flyball.cli.local",
+        "Keyspaces on this machine: mysqld processes, one store file, no Kubernetes.",
+    ),
+    "topology": Word(
+        "flyball.cli.topology",
+        "The topology service: it observes members, decides, and acts.",
+    ),
 }
-"""Each command's module. There ``app`` holds a command of that name, or is the group of that name."""
+"""Each command. In its module ``app`` holds a command of that name, or is the group of that name."""
 
 GROUPS = {"workflow", "local", "topology"}
 """The commands that are groups of commands."""
@@ -44,15 +105,24 @@ GROUPS = {"workflow", "local", "topology"}
 class Program(TyperGroup):
     """The commands, imported on demand; and the one place where errors end."""
 
+    _lists = False
+
     def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]  # typer's own kind of context
         """The names, in the order of the help."""
         return list(COMMANDS)
 
+    def format_help(self, ctx: typer.Context, formatter: Any) -> None:  # type: ignore[override]  # noqa: ANN401
+        """Write the help, with the commands' summaries from the table above."""
+        self._lists = True
+        super().format_help(ctx, formatter)
+
     def get_command(self, ctx: typer.Context, cmd_name: str) -> Any:  # type: ignore[override]  # noqa: ANN401
-        """The command of that name, None when there is none."""
+        """The command of that name, None when there is none; without what it does, while they are only listed."""
         if cmd_name not in COMMANDS:
             return None
-        group = typer.main.get_group(importlib.import_module(COMMANDS[cmd_name]).app)
+        if self._lists:
+            return TyperCommand(cmd_name, help=COMMANDS[cmd_name].summary)
+        group = typer.main.get_group(importlib.import_module(COMMANDS[cmd_name].module).app)
         if cmd_name not in GROUPS:
             return group.commands[cmd_name]
         group.name = cmd_name

@@ -5,10 +5,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.main import get_group
 
 import flyball as package
 from flyball.cli import exits
-from flyball.cli.program import COMMANDS
+from flyball.cli.program import COMMANDS, app
 from flyball.errors import TREE, Code, StoreError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -43,6 +44,19 @@ def test_help_lists_every_command(flyball):
         done = flyball(*words)
         assert done.code == 0
         assert all(command in done.out for command in COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_list_says_what_the_command_says_itself(command):
+    known = get_group(app).get_command(None, command)
+    assert known.help.split("\n\n")[0] == COMMANDS[command].summary
+
+
+def test_the_list_imports_none_of_the_commands():
+    script = "import sys; from flyball.cli.program import app, COMMANDS\n"
+    script += "try: app(['--help'])\nfinally: print([w.module for w in COMMANDS.values() if w.module in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.splitlines()[-1] == "[]"
 
 
 def test_an_unknown_command_is_a_usage_error(refused):
