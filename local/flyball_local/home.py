@@ -17,7 +17,6 @@ are put into a short private directory that is named after the home; who looks f
 import hashlib
 import os
 import stat
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,9 +80,12 @@ class Home:
 
     @property
     def short_sockets(self) -> Path:
-        """The private directory for sockets that would be too deep in the home."""
+        """The private directory for sockets that would be too deep in the home.
+
+        Not in TMPDIR: that may be deep itself, and is one place for the engine and another for who looks for it.
+        """
         mark = hashlib.sha256(os.fsencode(self.root)).hexdigest()[:16]
-        return Path(tempfile.gettempdir()) / f"flyball-{os.geteuid()}-{mark}"
+        return Path("/tmp") / f"flyball-{os.geteuid()}-{mark}"  # noqa: S108 - private, and checked to be so
 
     def prepare(self) -> None:
         """Make the directories that are missing.

@@ -4,6 +4,7 @@ import json
 import os
 import socket
 import stat
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -126,6 +127,17 @@ def test_a_directory_of_another_keyspace_uid_or_shard_is_refused(home: Home, cha
     with refused(Code.FOREIGN_DIRECTORY):
         check_owner(home.members, replace(ONE, **change), "commerce", "u1", "commerce-x-x")
     check_owner(home.members, ONE, "commerce", "u1", "commerce-x-x")
+
+
+def test_a_deep_tmpdir_makes_no_socket_too_deep_and_whoever_looks_finds_the_same_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    deep = Home(tmp_path / ("d" * 100))
+    before = deep.socket("m")
+    monkeypatch.setenv("TMPDIR", str(tmp_path / ("t" * 100)))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    assert deep.socket("m") == before
+    assert len(os.fsencode(before)) <= LONGEST_SOCKET_PATH
 
 
 def test_only_directories_of_the_same_name_are_adopted_as_another_incarnation(home: Home):
