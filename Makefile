@@ -4,7 +4,7 @@ BIN := .venv/bin
 comma := ,
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo mysql test lint format bench lock clean
+.PHONY: help venv demo mysql test simulate lint format bench lock clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -22,6 +22,9 @@ mysql: .venv/complete  ## say where MySQL is; fetch it when there is none
 
 test: .venv/complete  ## run the tests (TIERS=unit,mysql,cli picks folders of tests/, ARGS=… goes to pytest)
 	$(BIN)/python -m pytest -q $(if $(TIERS),$(addprefix tests/,$(subst $(comma), ,$(TIERS))),tests) $(ARGS)
+
+simulate: .venv/complete  ## run simulated worlds (SEEDS=… or MINUTES=…; SEED=… replays one)
+	$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED),$(if $(MINUTES),--minutes $(MINUTES),--seeds $(or $(SEEDS),10000))) $(ARGS)
 
 lint: .venv/complete  ## format, rules, types, layers, texts
 	$(BIN)/ruff format --check .

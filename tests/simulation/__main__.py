@@ -1,0 +1,102 @@
+"""``python -m tests.simulation``: many seeds, or one of them again.
+
+    --seeds 10000            that many seeds, from --first on
+    --minutes 60             as many as fit
+    --seed 4711              one of them, with what the service did
+
+Exit code 1 when anything was violated; each failing seed prints its shrunk schedule and the command that replays it.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from itertools import count
+
+from tests.simulation.run import Verdict, of_seed
+from tests.simulation.shrink import shrink
+
+CHUNK = 50
+SHOWN = 5
+"""Failing seeds of a chunk that are shrunk."""
+
+
+def main() -> int:
+    options = _parse()
+    if options.seed is not None:
+        return _one(options.seed)
+    begun, done, failed, virtual = time.monotonic(), 0, 0, 0.0
+    with ProcessPoolExecutor(options.processes) as pool:
+        for seeds, seconds, reports in pool.map(_chunk, _chunks(options, begun)):
+            done, failed, virtual = done + seeds, failed + len(reports), virtual + seconds
+            for report in reports:
+                print(report, flush=True)  # noqa: T201
+    took = time.monotonic() - begun
+    print(  # noqa: T201
+        f"{done} seeds, {virtual / 3600:.1f} virtual hours, in {took:.0f} s "
+        f"({took / max(done, 1) * 1000:.1f} ms each); {failed} failed"
+    )
+    return 1 if failed else 0
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation")
+    parser.add_argument("--seeds", type=int, default=10_000)
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--minutes", type=float)
+    parser.add_argument("--seed")
+    parser.add_argument("--processes", type=int, default=2)
+    return parser.parse_args()
+
+
+def _chunks(options: argparse.Namespace, begun: float) -> Iterator[tuple[int, int, float]]:
+    """First seed, how many, and the moment after which none is begun."""
+    if options.minutes is None:
+        for first in range(options.first, options.first + options.seeds, CHUNK):
+            yield first, min(CHUNK, options.first + options.seeds - first), float("inf")
+        return
+    end = begun + options.minutes * 60
+    most = int(options.minutes * 60 * 1000)  # no machine runs a seed in less than a millisecond a process
+    for first in count(options.first, CHUNK):
+        if first - options.first > most:
+            return
+        yield first, CHUNK, end
+
+
+def _chunk(task: tuple[int, int, float]) -> tuple[int, float, list[str]]:
+    first, number, end = task
+    reports: list[str] = []
+    virtual, done = 0.0, 0
+    for seed in range(first, first + number):
+        if time.monotonic() >= end:
+            break
+        verdict = of_seed(str(seed))
+        virtual, done = virtual + verdict.ended, done + 1
+        if not verdict.is_good:
+            reports.append(_report(shrink(verdict) if len(reports) < SHOWN else verdict))
+    return done, virtual, reports
+
+
+def _report(verdict: Verdict) -> str:
+    plan = verdict.plan
+    lines = [f"seed {plan.seed} fails: {verdict.violations[0]}", f"  {plan.setting}"]
+    lines += [f"  {fault}" for fault in plan.schedule]
+    lines.append(f"  replay: make simulate SEED={plan.seed}")
+    return "\n".join(lines)
+
+
+def _one(seed: str) -> int:
+    verdict = of_seed(seed)
+    print("\n".join([str(verdict.plan.setting), *map(str, verdict.plan.schedule)]))  # noqa: T201
+    print("\n".join(f"  {number:3} {name}" for number, name in enumerate(verdict.effects, 1)))  # noqa: T201
+    for violation in verdict.violations:
+        print(f"violated: {violation}")  # noqa: T201
+    print(f"{'good' if verdict.is_good else 'FAILED'}, at rest {verdict.rested:.2f} s after the last fault")  # noqa: T201
+    if not verdict.is_good:
+        print(_report(shrink(verdict)))  # noqa: T201
+    return 0 if verdict.is_good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

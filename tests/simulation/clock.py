@@ -1,0 +1,142 @@
+"""Virtual time: an event loop that never waits, and processes that can be put to sleep in it.
+
+When nothing is ready, the clock jumps to the next timer. There are no threads and no file descriptors, so the same
+coroutines with the same random numbers do the same thing in the same order, every time.
+
+Everything a simulated process starts runs in that process's context (a task inherits it, and so does a timer), and so
+the loop knows whose each callback is. A process that is put to sleep, as SIGSTOP does, has its callbacks kept back in
+their order, those of timers that fall due included; its own clock goes on. When it wakes, they all run.
+"""
+
+import asyncio
+import heapq
+from collections.abc import Callable, Coroutine
+from contextvars import Context, ContextVar, copy_context
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+_OWNER: ContextVar["Process | None"] = ContextVar("owner", default=None)
+
+
+class StuckError(Exception):
+    """Nothing is ready, and no timer will ever fall due."""
+
+
+class Process:
+    """What runs together, sleeps together and dies together."""
+
+    def __init__(self, name: str, loop: "VirtualLoop") -> None:
+        self.name = name
+        self.asleep = False
+        self.dead = False
+        self.kept_back: list[asyncio.Handle] = []
+        self._loop = loop
+        self._tasks: dict[asyncio.Task[Any], None] = {}
+
+    def start(self, work: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
+        """Run ``work`` as a part of this process."""
+        context = copy_context()
+        context.run(_OWNER.set, self)
+        task = self._loop.create_task(work, context=context)
+        self._tasks[task] = None
+        task.add_done_callback(self._ended)
+        return task
+
+    def call(self, work: Callable[[], None]) -> None:
+        """Run ``work`` as a part of this process, soon."""
+        context = copy_context()
+        context.run(_OWNER.set, self)
+        self._loop.call_soon(work, context=context)
+
+    def sleep(self) -> None:
+        """Do nothing until woken."""
+        self.asleep = True
+        self._loop.sleepers += 1
+
+    def wake(self) -> None:
+        """Go on with whatever has come up meanwhile."""
+        if self.asleep:
+            self.asleep = False
+            self._loop.sleepers -= 1
+            self._loop.give_back(self.kept_back)
+            self.kept_back = []
+
+    def kill(self) -> None:
+        """End it. Its ports must do nothing for a dead process: its tasks still unwind."""
+        self.dead = True
+        self.wake()
+        for task in list(self._tasks):
+            task.cancel()
+
+    def _ended(self, task: "asyncio.Task[Any]") -> None:
+        self._tasks.pop(task, None)
+        if not task.cancelled() and (error := task.exception()) is not None and not self.dead:
+            self._loop.failures.append(error)
+
+
+class VirtualLoop(asyncio.BaseEventLoop):
+    """An event loop whose time is virtual, in seconds from 0."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sleepers = 0
+        self.failures: list[BaseException] = []
+        """What ended a process that should not have ended."""
+        self._now = 0.0
+
+    def time(self) -> float:
+        return self._now
+
+    def give_back(self, handles: list[asyncio.Handle]) -> None:
+        """Run what was kept back."""
+        self._ready.extend(handles)  # type: ignore[attr-defined]
+
+    def _run_once(self) -> None:
+        scheduled, ready = self._scheduled, self._ready  # type: ignore[attr-defined]
+        while scheduled and scheduled[0]._cancelled:
+            heapq.heappop(scheduled)._scheduled = False
+        if not ready:
+            if not scheduled:
+                raise StuckError
+            self._now = max(self._now, scheduled[0]._when)
+        while scheduled and scheduled[0]._when <= self._now:
+            handle = heapq.heappop(scheduled)
+            handle._scheduled = False
+            ready.append(handle)
+        for _ in range(len(ready)):
+            handle = ready.popleft()
+            if handle._cancelled:
+                continue
+            if self.sleepers and (owner := _owner(handle._context)) is not None and owner.asleep:
+                owner.kept_back.append(handle)
+            else:
+                handle._run()
+
+    def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
+        pass
+
+    def _process_events(self, event_list: object) -> None:
+        pass
+
+    def _write_to_self(self) -> None:
+        pass
+
+
+def _owner(context: Context) -> Process | None:
+    return context.get(_OWNER)
+
+
+def run(work: Coroutine[Any, Any, T], loop: VirtualLoop) -> T:
+    """Run ``work`` to its end, then end whatever it left behind."""
+    asyncio.set_event_loop(loop)
+    try:
+        return loop.run_until_complete(work)
+    finally:
+        left = [task for task in asyncio.all_tasks(loop) if not task.done()]
+        for task in left:
+            task.cancel()
+        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        asyncio.set_event_loop(None)
+        loop.close()

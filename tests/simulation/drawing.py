@@ -1,0 +1,129 @@
+"""From a seed to a plan: what kind of world, what is asked for, and which faults strike around it.
+
+Most faults are drawn close to the interesting moments: a change that was asked for is in flight, or the first fault
+has just been noticed. So their distances are drawn by magnitude, from a millisecond to seconds, and a few are counted
+by the service's own effects instead.
+"""
+
+from dataclasses import dataclass
+from random import Random
+
+from flyball.records.keyspace import DurabilityPolicy, ErrantPolicy
+from tests.simulation.client import CLIENTS
+from tests.simulation.faults import Fault
+from tests.simulation.records import STORE
+from tests.simulation.world import Setting
+
+BEGINS = 0.5
+"""Seconds before which nothing happens."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that a run depends on."""
+
+    seed: str
+    setting: Setting
+    schedule: tuple[Fault, ...]
+
+
+SETTINGS: tuple[tuple[int, Setting], ...] = (
+    (40, Setting()),
+    (14, Setting(members=2)),
+    (10, Setting(members=4, acks=2)),
+    (6, Setting(members=5, acks=2)),
+    (12, Setting(members=4, policy=DurabilityPolicy.CROSS_ZONE)),
+    (6, Setting(shards=2)),
+    (4, Setting(errant=ErrantPolicy.ISOLATE)),
+    (4, Setting(replicas=1)),
+    (4, Setting(empty=True)),
+)
+"""With their weights."""
+
+REQUESTS = ("", "switchover", "switchover", "switchover", "reseed", "failover", "leave", "pause", "fence")
+
+MEMBER = ("kill", "kill", "kill", "kill", "stop", "stall", "stall", "slow_disk", "full_disk", "lag", "clock")
+RARE = ("errant", "purge", "break_clones")
+NETWORK = ("cut", "part", "part", "isolated", "isolated", "slow_way", "lost_answers", "repeated")
+SERVICE = ("kill_service", "kill_service", "sleep_service", "sleep_service", "slow_store", "conflict", "store_away")
+GROUPS = ((MEMBER, 50), (NETWORK, 28), (SERVICE, 18), (RARE, 4))
+
+
+def draw(seed: str) -> Plan:
+    """The plan of a seed."""
+    random = Random(f"{seed} plan")
+    setting = random.choices([s for _, s in SETTINGS], [weight for weight, _ in SETTINGS])[0]
+    shards = ["commerce-x", "commerce-y"][: setting.shards]
+    members = [f"{shard[-1]}{index}" for shard in shards for index in range(1, setting.members + 1)]
+    schedule: list[Fault] = []
+    moment = BEGINS
+    request = random.choice(REQUESTS)
+    if setting.empty:
+        moment, request = 0.0, ""
+    if request:
+        schedule.append(_request(random, request, moment, shards, members))
+    for _ in range(random.choices((1, 2, 3, 4, 6), (30, 30, 20, 12, 8))[0]):
+        at = round(moment + _distance(random), 4)
+        schedule.append(_fault(random, at, shards, members, setting))
+        if random.random() < 0.6:
+            moment = at
+    return Plan(seed, setting, tuple(sorted(schedule, key=lambda fault: fault.at)))
+
+
+def _distance(random: Random) -> float:
+    """Seconds, by magnitude: from one millisecond to three seconds."""
+    return float(10 ** random.uniform(-3.0, 0.5))
+
+
+def _lasting(random: Random) -> float:
+    return round(float(10 ** random.uniform(-1.5, 0.9)), 3)
+
+
+def _request(random: Random, kind: str, at: float, shards: list[str], members: list[str]) -> Fault:
+    match kind:
+        case "switchover":
+            shard = random.choice(shards)
+            candidates = [name for name in members if name[0] == shard[-1]][1:]
+            return Fault(at, kind, shard, random.choice(["", *candidates]))
+        case "failover":
+            return Fault(at, kind, random.choice(shards))
+        case "pause":
+            return Fault(at, kind, random.choice(shards), seconds=random.uniform(1.0, 4.0))
+        case "reseed":
+            return Fault(at, kind, random.choice(members))
+        case _:
+            return Fault(at, kind, random.choice(members), seconds=random.uniform(1.0, 5.0))
+
+
+def _fault(random: Random, at: float, shards: list[str], members: list[str], setting: Setting) -> Fault:
+    kind = random.choice(random.choices([kinds for kinds, _ in GROUPS], [weight for _, weight in GROUPS])[0])
+    seconds, member = _lasting(random), random.choice(members)
+    services = [f"t{number}" for number in range(1, setting.replicas + 1)]
+    places = [*members, *services, STORE, CLIENTS]
+    effect = random.randint(1, 25) if random.random() < 0.15 else 0
+    match kind:
+        case "clock":
+            return Fault(at, kind, member, str(random.choice((-3600, -5, 5, 3600))), effect=effect)
+        case "errant" | "purge" | "conflict":
+            target = random.choice(shards) if kind == "conflict" else member
+            return Fault(at, kind, target, effect=effect)
+        case "break_clones" | "slow_store":
+            return Fault(at, kind, seconds=seconds, effect=effect)
+        case "store_away":
+            return Fault(at, "isolated", STORE, seconds=seconds, effect=effect)
+        case "cut" | "part" | "slow_way":
+            one = random.choice(places)
+            other = random.choice([place for place in places if place != one])
+            return Fault(at, kind, one, other, seconds, effect)
+        case "lost_answers" | "repeated":
+            pair = (member, random.choice(services))
+            one, other = pair if kind == "lost_answers" else (pair[1], pair[0])
+            return Fault(at, kind, one, other, seconds, effect)
+        case "isolated":
+            return Fault(at, kind, random.choice(places), random.choice(("", "in", "out")), seconds, effect)
+        case "kill_service":
+            return Fault(at, kind, random.choice(["", *services]), seconds=seconds, effect=effect)
+        case "sleep_service":
+            return Fault(at, kind, random.choice(services), seconds=seconds, effect=effect)
+        case _:
+            return Fault(at, kind, member, seconds=seconds, effect=effect)
