@@ -7,13 +7,13 @@ import pytest
 from flyball.errors import Code, EngineError, InputError, MemberError
 from flyball.member.accounts import credentials_name, replica_account, replica_password
 from flyball.secrets import FileSecrets
-from flyball.session import Session, SessionLostError, call
+from flyball.session import ServerError, Session, SessionLostError, call
 from flyball_local import members, mysqld
 from flyball_local.down import down
 from flyball_local.home import Home
 from flyball_local.identity import identities
 from flyball_local.ports import HOST
-from flyball_local.stopping import Stopped
+from flyball_local.stopping import Limits, Stopped, quieten
 
 ONE, TWO = "commerce-x-x-1", "commerce-x-x-2"
 APP_PASSWORD = "an-app's-password"
@@ -88,6 +88,47 @@ async def test_clients_are_cut_off_and_the_member_shuts_down_cleanly(home, bring
     await members.stop(home, ONE)
     assert "Shutdown complete" in mysqld.error_log(home.member(ONE)).read_text()
     assert not app.alive
+
+
+async def test_nobody_opens_a_member_that_is_being_stopped(home, bring_up, connect, process):
+    """Between the last look and SIGTERM, clients would be let in again, and told of writes that may be lost."""
+    await bring_up(home, replicas=2)
+    await reign(home, connect)
+    topology = await connect(home, ONE)
+    secret = await FileSecrets(home.secrets).get(credentials_name("commerce"))
+    assert secret is not None
+    holding = await quieten(home.socket(ONE), secret["engine"], Limits())
+    assert holding is not None
+    with pytest.raises(ServerError) as caught:
+        await topology.query(call("thaw", TERM))
+    assert "another act holds this member" in caught.value.message
+    with pytest.raises(MemberError):
+        await connect(home, ONE, "app", APP_PASSWORD)
+    holding.close()
+    await topology.query(call("thaw", TERM))
+    await connect(home, ONE, "app", APP_PASSWORD)
+
+
+async def test_one_that_is_opened_while_the_lock_is_awaited_is_closed_again(home, bring_up, connect, probe, until):
+    await bring_up(home, replicas=2)
+    await reign(home, connect)
+    secret = await FileSecrets(home.secrets).get(credentials_name("commerce"))
+    assert secret is not None
+    act = await connect(home, ONE)
+    await act.query("SELECT GET_LOCK('flyball.fence', 0) AS held")
+    stopping = asyncio.create_task(quieten(home.socket(ONE), secret["engine"], Limits()))
+
+    async def closed() -> bool:
+        return (await probe(act))["offline_mode"] == "1"
+
+    await until(closed)
+    await act.query(call("thaw", TERM))
+    await act.query("SELECT RELEASE_LOCK('flyball.fence') AS free")
+    holding = await stopping
+    assert holding is not None
+    with pytest.raises(MemberError):
+        await connect(home, ONE, "app", APP_PASSWORD)
+    holding.close()
 
 
 async def test_the_same_commit_hears_ok_from_a_bare_sigterm(home, bring_up, connect, probe, process, until):
