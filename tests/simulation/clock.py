@@ -19,8 +19,16 @@ T = TypeVar("T")
 _OWNER: ContextVar["Process | None"] = ContextVar("owner", default=None)
 
 
+TURNS = 500_000
+"""Turns of the loop after which a run is ended: somebody runs in circles."""
+
+
+LATE = 1e-6
+"""Seconds by which a timer is late, as every timer is: what waits for the rest of a time must not wait for nothing."""
+
+
 class StuckError(Exception):
-    """Nothing is ready, and no timer will ever fall due."""
+    """Nothing is ready, and no timer will ever fall due; or something always is, and the clock stands."""
 
 
 class Process:
@@ -84,6 +92,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self.failures: list[BaseException] = []
         """What ended a process that should not have ended."""
         self._now = 0.0
+        self._turns = 0
 
     def time(self) -> float:
         return self._now
@@ -93,13 +102,16 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._ready.extend(handles)  # type: ignore[attr-defined]
 
     def _run_once(self) -> None:
+        self._turns += 1
+        if self._turns == TURNS:
+            raise StuckError(f"it runs in circles at {self._now:.4f}")
         scheduled, ready = self._scheduled, self._ready  # type: ignore[attr-defined]
         while scheduled and scheduled[0]._cancelled:
             heapq.heappop(scheduled)._scheduled = False
         if not ready:
             if not scheduled:
-                raise StuckError
-            self._now = max(self._now, scheduled[0]._when)
+                raise StuckError("nothing will ever happen any more")
+            self._now = max(self._now, scheduled[0]._when + LATE)
         while scheduled and scheduled[0]._when <= self._now:
             handle = heapq.heappop(scheduled)
             handle._scheduled = False

@@ -55,8 +55,8 @@ def simulate(plan: Plan) -> Verdict:
     rested = -1.0
     try:
         rested = run(_live(world, plan, image), loop)
-    except StuckError:
-        world.told.say("stuck: nothing will ever happen any more")
+    except StuckError as error:
+        world.told.say(f"stuck: {error}")
     for failure in loop.failures:
         world.told.say(f"a process ended: {failure!r}")
     told = world.told

@@ -148,6 +148,9 @@ def _open(view: View, transition: Transition, candidate: MemberView, seen: Snaps
     followers = [] if seen.offline else _followers(view, transition, candidate)
     acts: list[Act] = [Follow(name, transition.term, candidate.name, acks) for name, acks in followers]
     names = [f"let {', '.join(name for name, _ in followers)} follow {candidate.name}"] if followers else []
+    if seen.opened == transition.term and (former := _still_open(view, transition, candidate)):
+        step = Step(f"fence {', '.join(former)}", acts=_fences(former, transition.term), within=1.5)
+        return take(view, step, f"open under an older term, while {candidate.name} waits for its first acknowledgement")
     if seen.opened == transition.term and seen.takes_writes and seen.waiting:
         awaited = f"{in_force.acks} acknowledgement(s) of its journal row"
         if (admitting := _admit(view, transition, candidate, seen)) is not None:
@@ -193,6 +196,17 @@ def _admit(view: View, transition: Transition, candidate: MemberView, seen: Snap
         return None
     step = Step(f"count {joining} in the ack set", status=status_with(view, ackers=(*status.ackers, joining)))
     return take(view, step, f"it is there, and the first write of {candidate.name} waits for those who are not")
+
+
+def _still_open(view: View, transition: Transition, candidate: MemberView) -> list[str]:
+    """Members that were out of reach when the others were fenced, and come back open under an older term.
+
+    Nobody can acknowledge what they write. Closed, they can follow: the first acknowledgement may have to be theirs.
+    """
+    if view.failure:  # one that cannot be fenced now holds nobody up
+        return []
+    others = (member for member in view.members.values() if member is not candidate and member.seen is not None)
+    return [member.name for member in others if member.seen and 0 < member.seen.opened < transition.term]
 
 
 def _followers(view: View, transition: Transition, candidate: MemberView) -> list[tuple[str, bool]]:

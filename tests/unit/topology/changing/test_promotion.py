@@ -188,6 +188,16 @@ def test_a_candidate_that_is_open_does_not_reign_before_its_journal_row():
     assert decision.step is None or decision.step.status is None
 
 
+def test_a_former_primary_that_comes_back_open_is_closed_so_that_it_can_follow():
+    """It was stopped while the others were fenced; the first acknowledgement may have to be its own."""
+    view = promoting(fenced(healthy(2), "m2", 2), "m2")
+    view = seeing(view, "m2", channel=None, super_read_only=False, read_only=False, offline=False, opened=2, waiting=1)
+    assert acts(decide(view)) == (Fence("m1", 2),)
+    tried = replace(view, failure="fence m1: m1: no answer within 1.5 s")
+    assert decide(tried).step is None
+    assert acts(decide(fenced(view, "m1", 2))) == (Follow("m1", 2, "m2"),)
+
+
 def test_it_reigns_once_its_journal_shows_the_term():
     view = seeing(promoting(revoked()), "m2", opened=2, super_read_only=False, read_only=False, journal_term=2)
     status = status_of(decide(view))
