@@ -2,7 +2,8 @@
 
     Leaving   the member leaves the ack set first (rule 11), so that its loss cannot lose a write; where the rest
               could acknowledge nothing without it, rule 6 guards instead: a member without a promise of its own
-              counts as unreached, so nobody is promoted around it
+              counts as unreached, so nobody is promoted around it; and as it counts again once it is back, its donor
+              must have executed everything that it held
     Cloning   the donor's data takes the place of its own; the engine starts it again afterwards
     Joining   it comes back with the donor's fence row, which promises nothing; it is fenced, counted, attached
 
@@ -17,7 +18,7 @@ from flyball_topology import ackset
 from flyball_topology.budgets import Kind, Spend, allows
 from flyball_topology.changes import Deciding, take
 from flyball_topology.findings import Finding
-from flyball_topology.line import Errant, beside_the_line
+from flyball_topology.line import Errant, beside_the_line, line_of
 from flyball_topology.steps import Clone, Fence, Follow, Freeze, OperationChange, Step
 from flyball_topology.view import MemberView, View
 
@@ -137,10 +138,16 @@ def _clone(view: View, operation: Operation, member: MemberView) -> Deciding | N
     tried = view.tried.get(tries)
     if tried is not None and view.now < tried.at + min(FIRST_REST * 2.0 ** (tried.times - 1), LONGEST_REST):
         return None
-    if source is view.primary and ackset.is_needed(view, member.name):
-        held = _hold_writes(view, source, member)
-        if held is not None:
-            return take(view, held, "a commit that waits for the member would keep the clone waiting too")
+    if ackset.is_needed(view, member.name):
+        if source is view.primary:
+            held = _hold_writes(view, source, member)
+            if held is not None:
+                return take(view, held, "a commit that waits for the member would keep the clone waiting too")
+        elif seen.channel is not None and seen.channel.receiver != "OFF":
+            step = Step(f"stop the receiver of {member.name}", acts=(Fence(member.name, view.reign.term),))
+            return take(view, step, f"what it acknowledges from here on {source.name} might not bring back")
+        elif source.seen is None or not source.seen.executed.contains(line_of(view, seen)):
+            return None  # a clone brings what the donor has executed; it may not forget what it has acknowledged
     step = Step(
         f"clone {member.name} from {source.name}",
         remedies=tries,

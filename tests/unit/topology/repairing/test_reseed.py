@@ -152,3 +152,21 @@ def test_a_stranger_is_refused():
 def test_the_line_of_a_healthy_shard_gives_nothing_up():
     assert operation_of(decide(word(healthy(), "reseed", "m3"))).evidence == ""
     assert healthy().members["m3"].snapshot.executed == LINE
+
+
+def all_needed():
+    """Two acknowledgements, three members: m3 is to be cloned and cannot leave."""
+    return under_way(ReseedPhase.CLONING, healthy(acks=2))
+
+
+def test_one_that_cannot_be_spared_acknowledges_nothing_more_before_it_is_cloned():
+    """What it acknowledges after its donor was looked at would be forgotten."""
+    assert acts(decide(all_needed())) == (Fence("m3", 1),)
+
+
+def test_one_that_cannot_be_spared_is_cloned_once_its_donor_has_executed_what_it_holds():
+    """A clone does not bring what the donor has received alone. With m1 and m2 lost, m3 would lack it and count."""
+    stopped = on_channel(all_needed(), "m3", receiver="OFF")
+    behind = seeing(stopped, "m2", executed=gtids(m1="1-7"))
+    assert decide(behind).step is None
+    assert acts(decide(stopped)) == (Clone("m3", 1, "m2"),)
