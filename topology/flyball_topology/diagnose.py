@@ -78,6 +78,25 @@ def _record(view: View) -> Iterator[Finding]:
         elif seen.journal_term > status.issued:
             detail = f"its journal shows term {seen.journal_term}, the record has issued {status.issued}"
             yield Finding(Kind.RECORD_OLDER_THAN_MEMBERS, member.name, detail)
+        elif _used_before(view, member, seen):
+            detail = f"term {status.issued} was issued before: this member knows it, and the record gave it to another"
+            yield Finding(Kind.RECORD_OLDER_THAN_MEMBERS, member.name, detail)
+
+
+def _used_before(view: View, member: MemberView, seen: Snapshot) -> bool:
+    """Whether the newest term has reigned already, though not by this record: it was restored, and issued it again."""
+    status = view.shard.status
+    if status.issued == 0 or status.issued not in {
+        status.reign.term,
+        status.transition.term if status.transition else 0,
+    }:
+        return False
+    holder = status.reign.primary
+    if status.transition is not None and status.transition.term == status.issued:
+        holder = status.transition.candidate
+    if holder == "" and seen.journal_term >= status.issued:
+        return True
+    return member.name != holder and max(seen.opened, seen.reigned) >= status.issued
 
 
 def _primary(view: View) -> Iterator[Finding]:

@@ -1,0 +1,41 @@
+"""A record that was restored is noticed, also where it has issued a number again that members know (rule 10)."""
+
+import pytest
+
+from flyball_topology.decide import decide
+from flyball_topology.diagnose import diagnose
+from flyball_topology.findings import Kind
+from tests.unit.topology.views import chosen, emergency, healthy, promoting, restarted, seeing
+
+
+def contradicted(view):
+    return [finding.member for finding in diagnose(view) if finding.kind is Kind.RECORD_OLDER_THAN_MEMBERS]
+
+
+@pytest.mark.parametrize("shown", [{"opened": 2}, {"reigned": 2}, {"journal_term": 2}])
+def test_a_term_that_nobody_was_appointed_to_yet_was_used_before(shown):
+    view = seeing(emergency(healthy()), "m3", promise=2, **shown)
+    assert contradicted(view) == ["m3"]
+    assert decide(view).step is None
+
+
+@pytest.mark.parametrize("shown", [{"opened": 2}, {"reigned": 2}])
+def test_a_term_that_was_given_to_one_member_was_anothers(shown):
+    view = seeing(promoting(healthy(), "m2"), "m3", promise=2, **shown)
+    assert contradicted(view) == ["m3"]
+    assert decide(view).step is None
+
+
+def test_a_reign_that_was_recorded_is_anothers():
+    assert contradicted(seeing(healthy(), "m3", opened=1)) == ["m3"]
+
+
+def test_the_candidate_itself_contradicts_nothing_nor_does_who_received_its_journal_row():
+    view = seeing(promoting(healthy(), "m2"), "m2", promise=2, opened=2, reigned=2, journal_term=2)
+    view = seeing(view, "m3", promise=2, journal_term=2)
+    assert contradicted(view) == []
+    assert chosen(decide(view)).status is not None
+
+
+def test_a_former_primary_contradicts_nothing():
+    assert contradicted(emergency(restarted(healthy(), "m1"))) == []
