@@ -29,6 +29,8 @@ _DONE: dict[str, str] = {
     "ERRANT_HOUSEKEEPING": "the rows are declared on the primary as empty transactions, and the member follows",
     "UNACKNOWLEDGED_TAIL": "it is reseeded; what it gives up is written down in the Operation",
     "ERRANT_TRANSACTIONS": "it is isolated; reseeded only with `repair: {errant: reseed}`, else by a person",
+    "DIVERGED": "it is isolated, or acknowledges where nobody else can; reseeded with `repair: {errant: reseed}`, "
+    "else by a person",
     "NOT_AN_ACKER": "it joins the ack set: the record first, then its account is unlocked",
     "WRONG_SOURCE": "it is let follow the primary",
     "REPLICATION_STOPPED": "it is started",

@@ -100,6 +100,7 @@ def _member(board: Board, shard: Shard, member: MemberSpec) -> Document:
         "leaving": member.intent is Intent.LEAVE,
         "fenced": fenced,
         "held": member.name in status.held,
+        "diverged": any(mark.known and mark.name == member.name for mark in status.diverged),
     }
 
 
@@ -177,7 +178,7 @@ def _member_line(member: dict[str, Any]) -> Text:
     if not member["primary"]:
         line.append(f"  lag {member['lag']}", "" if member["lag"] == LagClass.OK else "yellow")
     line.append("" if member["acks"] == "no" else f"  acks: {member['acks']}", "dim")
-    for mark in ("leaving", "fenced", "held"):
+    for mark in ("leaving", "fenced", "held", "diverged"):
         line.append(f"  {mark}" if member[mark] else "", "yellow")
     if member["errant"]:
         line.append(f"  errant: {member['errant']}", "red")

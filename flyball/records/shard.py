@@ -106,7 +106,9 @@ class Transition(Model):
     """A change of primary in flight.
 
     ``term`` is 0 until it is issued. ``holds`` is the GTID set that the candidate must hold before it is
-    promoted. ``failover`` names the Failover record that asked for it.
+    promoted. ``failover`` names the Failover record that asked for it. Where only a member that cannot be promoted
+    holds part of the line, the candidate fetches that part from ``fetch_from``; that member's errant transactions are
+    ``declared`` first, as empty ones, and belong to the line from then on.
     """
 
     mode: Mode
@@ -119,6 +121,21 @@ class Transition(Model):
     suspects: tuple[Suspect, ...] = ()
     at_risk: str = Field(default="", description="GTIDs given up by --accept-loss")
     accept_loss: bool = False
+    fetch_from: str = Field(default="", description="the member that holds what the candidate lacks")
+    declared: str = Field(default="", description="GTIDs that the line holds as empty transactions from now on")
+    unreadable: tuple[str, ...] = Field(default=(), description="members from which fetching failed in this change")
+
+
+class Diverged(Model):
+    """A member that holds transactions of its own where the line holds empty ones: ``gtids``.
+
+    Only being made anew ends that. With ``known`` false it did not answer when they were declared, and is looked at
+    before anything is done with it.
+    """
+
+    name: str
+    gtids: str
+    known: bool = True
 
 
 class LagClass(StrEnum):
@@ -171,7 +188,8 @@ class ShardStatus(Model):
 
     ``issued`` is the highest term given out; ``ackers`` the members whose acknowledgement counts, and
     ``ackers_next`` the set that replaces it while a member joins or leaves (then both count). ``held`` are
-    members that may carry GTIDs given up by a person and must not be reseeded until released.
+    members that may carry GTIDs given up by a person and must not be reseeded until released. ``diverged`` are members
+    whose content is not the line's although their GTIDs are: never candidates nor donors, until they are made anew.
     """
 
     observed_generation: int = 0
@@ -183,6 +201,7 @@ class ShardStatus(Model):
     members: tuple[MemberStatus, ...] = ()
     findings: tuple[str, ...] = ()
     held: tuple[str, ...] = ()
+    diverged: tuple[Diverged, ...] = ()
     durability: DurabilitySpec | None = Field(default=None, description="what is in force; follows the spec's")
     decision: DecisionStatus = DecisionStatus()
     conditions: tuple[Condition, ...] = ()

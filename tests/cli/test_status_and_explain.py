@@ -47,7 +47,20 @@ def test_status_as_json_has_stable_keys(flyball, store, make):
     }
     assert shard["paused"] is True
     assert set(shard["members"][0]) == {
-        *("name", "address", "zone", "role", "primary", "lag", "errant", "acks", "leaving", "fenced", "held"),
+        *(
+            "name",
+            "address",
+            "zone",
+            "role",
+            "primary",
+            "lag",
+            "errant",
+            "acks",
+            "leaving",
+            "fenced",
+            "held",
+            "diverged",
+        ),
     }
     assert [member["fenced"] for member in shard["members"]] == [False, True, False]
     assert [member["primary"] for member in shard["members"]] == [True, False, False]
@@ -58,6 +71,18 @@ def test_a_change_of_the_ack_set_is_shown(flyball, store, make):
     store.put(make.shard(make.UPPER, "80-", ackers=[one, two], ackersNext=[one, three]))
     members = json.loads(flyball("status", "commerce/80-", "-o", "json").out)["keyspaces"][0]["shards"][0]["members"]
     assert [member["acks"] for member in members] == ["yes", "leaving", "joining"]
+
+
+def test_a_member_that_has_diverged_is_shown_and_one_that_was_not_looked_at_is_not(flyball, store, make):
+    gtids = "00000003-0000-4000-8000-000000000003:1-2"
+    marks = [
+        {"name": f"{make.UPPER}-2", "gtids": gtids},
+        {"name": f"{make.UPPER}-3", "gtids": gtids, "known": False},
+    ]
+    store.put(make.shard(make.UPPER, "80-", diverged=marks))
+    members = json.loads(flyball("status", "commerce/80-", "-o", "json").out)["keyspaces"][0]["shards"][0]["members"]
+    assert [member["diverged"] for member in members] == [False, True, False]
+    assert flyball("status", "commerce/80-").out.count("diverged") == 1
 
 
 def test_yaml_says_what_json_says(flyball):

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 
 from flyball.errors import Code
 from flyball.gtid import GtidSet
+from flyball.member.accounts import replica_account
 from flyball.records import Shard
 from flyball_topology import steps
 from flyball_topology.view import Snapshot
@@ -93,6 +94,8 @@ def _at_once(machine: Machine, step: steps.Act) -> list[Commit]:
             machine.watched_until = machine.clock() + 10.0
         case steps.Isolate():
             server.isolate(step.term)
+        case steps.Lend():
+            server.lend(step.term, replica_account(step.reader))
         case steps.CatchUp():
             server.catch_up(step.term)
         case steps.Promote():

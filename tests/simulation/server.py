@@ -347,6 +347,16 @@ class Server:
             self.channel.applier = True
         self.offline = False
 
+    def lend(self, term: int, reader: str) -> None:
+        self.obey(term)
+        if not self.read_only:
+            raise refused("FB3002 this member takes writes: fence it first")
+        if reader in self.accounts:
+            self.accounts[reader] = False
+        if self.channel is not None:
+            self.channel.applier = True
+        self.offline = False
+
     def promote(self, term: int, holds: GtidSet, acks: int, ackers: tuple[str, ...]) -> None:
         self.check_term(term)
         if self.opened == term and not (self.super_read_only or self.read_only or self.offline):

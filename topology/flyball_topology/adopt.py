@@ -23,9 +23,10 @@ def adopt(view: View, operation: Operation) -> Deciding:
         return _refuse(view, operation, f"every member must be reached first; missing: {', '.join(unreached)}")
     found = {name: snapshot for name, snapshot in seen.items() if snapshot is not None}
     whole = GtidSet().union(*(snapshot.received.without_tag(HOUSEKEEPING) for snapshot in found.values()))
-    holders = [name for name, snapshot in found.items() if snapshot.executed.contains(whole)]
+    diverged = {mark.name for mark in view.shard.status.diverged}
+    holders = [name for name, snapshot in found.items() if snapshot.executed.contains(whole) and name not in diverged]
     if not holders:
-        return _refuse(view, operation, "no member holds everything that the others hold")
+        return _refuse(view, operation, "no member that has not diverged holds everything that the others hold")
     chosen = max(holders, key=lambda name: (found[name].opened, found[name].journal_term, name))
     highest = max(max(snapshot.promise or 0, snapshot.journal_term) for snapshot in found.values())
     uuids = {snapshot.uuid for snapshot in found.values()} - {found[chosen].uuid}

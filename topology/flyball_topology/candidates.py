@@ -12,8 +12,9 @@ from flyball.gtid import NOTHING, GtidSet
 from flyball.records.operation import OperationType
 from flyball.records.shard import Intent, LagClass
 from flyball_topology.diagnose import lag_class
-from flyball_topology.line import Errant, beside_the_line, line_of
+from flyball_topology.line import Errant, beside_the_line, hollow, line_of
 from flyball_topology.revocation import durability, fenced
+from flyball_topology.sources import cannot_lend, sources_for
 from flyball_topology.view import MemberView, View
 
 
@@ -37,7 +38,7 @@ def unfit_for_switchover(view: View, name: str) -> Unfit | None:
     seen = member.seen
     if seen is None:
         return Unfit(Code.CANDIDATE_UNFIT, f"{name} is not reachable: {member.reach.value}")
-    if beside_the_line(view, member).kind in {Errant.FOREIGN, Errant.TAIL}:
+    if beside_the_line(view, member).kind in {Errant.FOREIGN, Errant.TAIL, Errant.DIVERGED}:
         return Unfit(Code.CANDIDATE_UNFIT, f"{name} holds errant transactions")
     channel = seen.channel
     if channel is None or view.primary is None or not member.follows(view.primary.spec):
@@ -83,42 +84,64 @@ def best_for_switchover(view: View) -> str | Unfit:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Who takes over, the line that it must hold first, and what of the line a person has given up."""
+    """Who takes over, the line that it must hold first, and what of the line a person has given up.
+
+    What it lacks it gets ``fetch_from`` that member; ``declared`` is the part of the line that is empty transactions.
+    """
 
     candidate: str
     holds: GtidSet
     given_up: GtidSet = NOTHING
+    fetch_from: str = ""
+    declared: GtidSet = NOTHING
 
 
-def choose_after_revocation(view: View, term: int, *, accept_loss: bool = False) -> Choice | Unfit:
+def choose_after_revocation(
+    view: View, term: int, *, accept_loss: bool = False, unreadable: frozenset[str] = frozenset()
+) -> Choice | Unfit:
     """Among the members fenced under ``term``, the one to promote (rule 12); refuses where part is out of reach.
 
-    An errant member is never promoted. Where only such a one holds part of the line, the failover waits for another
-    holder, or for a person to give that part up.
+    An errant member is never promoted. Where only such a one holds part of the line, the candidate fetches that part
+    from it; where that cannot be, the failover waits for another holder, or for a person to give the part up.
+    Fetching has failed from the ``unreadable`` already: they are tried again only if there is nobody else, and not
+    once a person has accepted the loss.
     """
     reached = [member for member in view.members.values() if fenced(member, term) and member.seen is not None]
-    holds = GtidSet().union(*(line_of(view, member.seen) for member in reached if member.seen))
-    fit = [member for member in reached if _promotable(view, member)]
+    empty = hollow(view)
+    holds = empty.union(*(line_of(view, member.seen) for member in reached if member.seen))
+    fit = [member for member in reached if promotable(view, member)]
     if not fit:
         return Unfit(
             Code.LINE_INCOMPLETE, "no reached member can be promoted: each is errant, leaving, kept out or cannot apply"
         )
-    whole = [member for member in fit if member.seen and line_of(view, member.seen).contains(holds)]
+    whole = [member for member in fit if member.seen and line_of(view, member.seen).union(empty).contains(holds)]
     if whole:
-        return Choice(max(whole, key=lambda member: _preference(view, member)).name, holds)
+        return Choice(max(whole, key=lambda member: _preference(view, member)).name, holds, declared=empty)
+    others = [member for member in reached if member not in fit]
+    pairs = [(member, source) for member in fit for source in sources_for(view, member, holds, others)]
+    pairs = [pair for pair in pairs if not (accept_loss and pair[1].name in unreadable)]
+    if pairs:
+        taker, source = max(pairs, key=lambda pair: (pair[1].name not in unreadable, _preference(view, pair[0])))
+        return Choice(
+            taker.name, holds.union(source.declared), fetch_from=source.name, declared=empty.union(source.declared)
+        )
     if accept_loss:
         best = max(fit, key=lambda member: (_progress(view, member), member.name))
-        has = line_of(view, best.seen) if best.seen else NOTHING
-        return Choice(best.name, has, given_up=holds.subtract(has))
+        has = empty.union(line_of(view, best.seen)) if best.seen else empty
+        return Choice(best.name, has, given_up=holds.subtract(has), declared=empty)
     parts = "; ".join(
         f"{member.name} lacks {holds.subtract(line_of(view, member.seen))}" for member in fit if member.seen
     )
-    holders = [m.name for m in reached if m.seen and m not in fit and line_of(view, m.seen).contains(holds)]
-    unfit = f"; {' and '.join(holders)} would hold it, and cannot be promoted" if holders else ""
+    holders = [member for member in others if member.seen and line_of(view, member.seen).union(empty).contains(holds)]
+    unfit = "".join(
+        f"; {holder.name} would hold it, and cannot be promoted, nor read: {cannot_lend(view, holder, fit, holds)}"
+        for holder in holders
+    )
     return Unfit(Code.LINE_INCOMPLETE, f"no member that can be promoted holds the whole line: {parts}{unfit}")
 
 
-def _promotable(view: View, member: MemberView) -> bool:
+def promotable(view: View, member: MemberView) -> bool:
+    """Whether the member may become primary, if it holds the line."""
     channel = member.seen.channel if member.seen else None
     if _kept_out(view, member) or (channel is not None and channel.applier_errno):
         return False

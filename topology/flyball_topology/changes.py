@@ -4,7 +4,7 @@ from flyball.decision import Decision
 from flyball.errors import Code
 from flyball.records import Failover
 from flyball.records.failover import FailoverSpec, FailoverStatus, Outcome
-from flyball.records.shard import ShardStatus, Transition
+from flyball.records.shard import Mode, Phase, ShardStatus, Transition
 from flyball_topology.steps import FailoverChange, Step
 from flyball_topology.view import View
 
@@ -43,6 +43,24 @@ def status_with(view: View, **changes: object) -> ShardStatus:
 def transition_with(transition: Transition, **changes: object) -> Transition:
     """A transition with some fields replaced."""
     return transition.model_copy(update=changes)
+
+
+def issue_again(view: View, transition: Transition, why: str, **changes: object) -> Deciding:
+    """Spend the term that was issued, and issue the next. What was declared stays so: members may hold it already."""
+    issued = view.shard.status.issued + 1
+    again = {
+        "mode": Mode.BOOTSTRAP if transition.mode is Mode.BOOTSTRAP else Mode.EMERGENCY,
+        "phase": Phase.ISSUED,
+        "term": issued,
+        "candidate": "",
+        "holds": "",
+        "fetch_from": "",
+        "reason": why,
+        "accept_loss": False,  # a person's word was about one term
+    }
+    changed = transition_with(transition, **{**again, **changes})
+    step = Step(f"issue term {issued}", status=status_with(view, issued=issued, transition=changed))
+    return take(view, step, why)
 
 
 def failover_of(view: View, name: str) -> Failover | None:

@@ -30,6 +30,7 @@ from flyball_topology.cache import Cache
 from flyball_topology.crashpoints import CrashPoints
 from flyball_topology.decide import FENCE_TRY, decide
 from flyball_topology.diagnose import diagnose, primary_is_dead
+from flyball_topology.fetching import FETCH_TRY
 from flyball_topology.findings import Kind as Kinds
 from flyball_topology.members import Members
 from flyball_topology.metrics import Metrics
@@ -288,6 +289,9 @@ class ShardController:
             present = {f"{finding.kind.name} {finding.member}" for finding in diagnose(view)}
             present |= {f"{FENCE_TRY} {o.spec.member}" for o in view.operations}
             present |= {f"{CLONE_TRY} {o.spec.member}" for o in view.operations if o.status.phase is not None}
+            transition = view.shard.status.transition
+            if transition is not None:
+                present |= {f"{FETCH_TRY} {name}" for name in (transition.fetch_from, *transition.unreadable)}
             memory.tried = {
                 key: tried
                 for key, tried in memory.tried.items()

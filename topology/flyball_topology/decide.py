@@ -12,7 +12,7 @@ from flyball.records.failover import Outcome
 from flyball.records.operation import OperationType
 from flyball.records.shard import Phase, Transition
 from flyball.stability import AntiFlap
-from flyball_topology import ackset, bootstrap, failover, promotion, reseed, switchover
+from flyball_topology import ackset, bootstrap, divergence, failover, promotion, reseed, switchover
 from flyball_topology.adopt import adopt
 from flyball_topology.changes import Deciding, refuse, status_with, take, wait
 from flyball_topology.diagnose import diagnose
@@ -36,6 +36,8 @@ def decide(view: View) -> Deciding:
     older = [finding for finding in findings if finding.kind is Kind.RECORD_OLDER_THAN_MEMBERS]
     if older:
         return _record_is_older(view, older)
+    if (known := divergence.recognise(view)) is not None:
+        return known
     transition = view.shard.status.transition
     if transition is not None:
         return _go_on(view, transition)

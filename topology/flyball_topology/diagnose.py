@@ -21,6 +21,13 @@ AWAY_AFTER = 30.0
 """Seconds after which a member that does not answer is taken out of the ack set, while the primary lives."""
 
 
+_ERRANT = {
+    Errant.TAIL: Kind.UNACKNOWLEDGED_TAIL,
+    Errant.FOREIGN: Kind.ERRANT_TRANSACTIONS,
+    Errant.DIVERGED: Kind.DIVERGED,
+}
+
+
 def diagnose(view: View) -> tuple[Finding, ...]:
     """Every finding, the gravest first. Worked out once for each view: a pass asks for them four times."""
     if view.findings is None:
@@ -182,11 +189,8 @@ def _replica(view: View, member: MemberView, seen: Snapshot) -> Iterator[Finding
         yield Finding(Kind.NO_PROMISE, member.name, "it was cloned" if not seen.executed.is_empty else "it is new")
         return
     beside = beside_the_line(view, member)
-    if beside.kind is Errant.TAIL:
-        yield Finding(Kind.UNACKNOWLEDGED_TAIL, member.name, str(beside.transactions))
-        return
-    if beside.kind is Errant.FOREIGN:
-        yield Finding(Kind.ERRANT_TRANSACTIONS, member.name, str(beside.transactions))
+    if (errant := _ERRANT.get(beside.kind)) is not None:
+        yield Finding(errant, member.name, str(beside.transactions))
         return
     primary = view.primary.seen if view.primary else None
     if primary is None or view.primary is None:

@@ -31,6 +31,7 @@ class Kind(Enum):
     ERRANT_HOUSEKEEPING = "a member holds housekeeping rows that the line does not"
     UNACKNOWLEDGED_TAIL = "a former primary holds writes that no client heard ok for"
     ERRANT_TRANSACTIONS = "a member holds errant transactions"
+    DIVERGED = "a member holds transactions of its own where the line holds empty ones"
     NOT_AN_ACKER = "a member that replicates is not in the ack set"
     WRONG_SOURCE = "a member does not follow the primary"
     REPLICATION_STOPPED = "a member's replication is stopped"

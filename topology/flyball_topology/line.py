@@ -3,6 +3,9 @@
 Members are never compared by their whole GTID sets. What counts is the *line*: what the present reign began with
 (``reign.base``), plus what the members that may have taken writes since have written under their own uuids. Tagged
 housekeeping does not count. Everything else on a member is *errant*.
+
+Errant transactions that were declared, so that the rest could be fetched from whoever wrote them, belong to the line
+as empty ones. Who holds rows there has *diverged*, whatever its GTIDs say; the record knows who (``diverged``).
 """
 
 from dataclasses import dataclass
@@ -32,7 +35,24 @@ def line_of(view: View, snapshot: Snapshot) -> GtidSet:
 def on_line(view: View, transactions: GtidSet) -> GtidSet:
     """The part of ``transactions`` that belongs to the line."""
     plain = transactions.without_tag(HOUSEKEEPING)
-    return plain.intersect(base(view)).union(plain.only_uuids(writers(view)))
+    return plain.intersect(base(view).union(declared(view))).union(plain.only_uuids(writers(view)))
+
+
+def declared(view: View) -> GtidSet:
+    """What the change of primary in flight has declared as empty."""
+    transition = view.shard.status.transition
+    return GtidSet.parse(transition.declared) if transition else NOTHING
+
+
+def hollow(view: View) -> GtidSet:
+    """The part of the line that is known to be empty transactions: whoever lacks it needs nobody to have it."""
+    marks = (GtidSet.parse(mark.gtids) for mark in view.shard.status.diverged if mark.known)
+    return declared(view).union(*marks)
+
+
+def stray(view: View, snapshot: Snapshot) -> GtidSet:
+    """What the server has received beside the line, housekeeping apart."""
+    return snapshot.received.without_tag(HOUSEKEEPING).subtract(line_of(view, snapshot))
 
 
 class Errant(Enum):
@@ -42,6 +62,7 @@ class Errant(Enum):
     HOUSEKEEPING = "housekeeping rows alone: they are declared, and the member is attached"
     TAIL = "a former primary's writes that no client heard ok for"
     FOREIGN = "transactions written by other means"
+    DIVERGED = "transactions of its own where the line holds empty ones"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +84,20 @@ def beside_the_line(view: View, member: MemberView) -> Beside:
     snapshot = member.seen
     if snapshot is None or not view.reign.term:
         return Beside(Errant.NONE)
-    stray = snapshot.received.without_tag(HOUSEKEEPING).subtract(line_of(view, snapshot))
+    beside = stray(view, snapshot)
+    own_rows = [GtidSet.parse(m.gtids) for m in view.shard.status.diverged if m.known and m.name == member.name]
+    if own_rows:
+        return Beside(Errant.DIVERGED, beside.union(*own_rows))
     primary = view.primary.seen if view.primary else None
     connected = snapshot.channel is not None and snapshot.channel.receiver == "ON"
     if primary and not primary.waiting and member is not view.primary and member.earlier and not connected:
         own = member.earlier.received.only_uuids([primary.uuid]).without_tag(HOUSEKEEPING)
-        stray = stray.union(own.subtract(primary.executed))
-    if not stray.is_empty:
+        beside = beside.union(own.subtract(primary.executed))
+    if not beside.is_empty:
         formerly_primary = snapshot.reigned > 0 and snapshot.uuid in view.reign.past
-        if formerly_primary and stray.sids == {snapshot.uuid}:
-            return Beside(Errant.TAIL, stray)
-        return Beside(Errant.FOREIGN, stray)
+        if formerly_primary and beside.sids == {snapshot.uuid}:
+            return Beside(Errant.TAIL, beside)
+        return Beside(Errant.FOREIGN, beside)
     if primary is not None and member is not view.primary and snapshot.reigned > 0:
         rows = snapshot.executed.only_tag(HOUSEKEEPING).subtract(primary.executed)
         if not rows.is_empty:

@@ -1,9 +1,9 @@
 """Promotion: what every change of primary does once its term is issued. It only ever rolls forward.
 
     Issued      fence the members under the new term, until nobody of an older reign can acknowledge a write;
-                choose, among the reached, one that holds the whole line
-    Promoting   the candidate applies what it received, the others follow it, it opens, its journal row commits;
-                then, and only then, it reigns (rule 7)
+                choose, among the reached, one that holds the whole line, or can fetch what it lacks
+    Promoting   the candidate fetches what it lacks (``fetching.py``), applies what it received, the others follow it,
+                it opens, its journal row commits; then, and only then, it reigns (rule 7)
 
 A candidate that is lost leaves its term spent: it becomes one more suspect, and the next term is issued.
 """
@@ -12,15 +12,15 @@ from flyball.gtid import GtidSet
 from flyball.member.accounts import replica_account
 from flyball.records.failover import Outcome
 from flyball.records.keyspace import DurabilityPolicy
-from flyball.records.operation import OperationType, ReseedPhase
 from flyball.records.shard import Intent, Mode, Phase, Reign, Suspect, Transition
-from flyball_topology import bootstrap
+from flyball_topology import bootstrap, divergence, fetching
 from flyball_topology.candidates import Choice, Unfit, choose_after_revocation
-from flyball_topology.changes import Deciding, failover_change, status_with, take, transition_with, wait
-from flyball_topology.diagnose import CONFIRMED, gives_acks
-from flyball_topology.line import Errant, beside_the_line, line_of
+from flyball_topology.changes import Deciding, failover_change, issue_again, status_with, take, transition_with, wait
+from flyball_topology.diagnose import CONFIRMED
+from flyball_topology.following import able, following
+from flyball_topology.line import line_of
 from flyball_topology.revocation import describe_missing, durability, fenced, suspects, unrevoked
-from flyball_topology.steps import Act, Admit, CatchUp, Fence, Follow, Promote, Step
+from flyball_topology.steps import Act, Admit, CatchUp, Fence, Promote, Step
 from flyball_topology.view import MemberView, Snapshot, View
 
 
@@ -32,7 +32,7 @@ def revoke(view: View, transition: Transition) -> Deciding:
         return planned
     if transition.candidate:  # it may have opened, or may yet: a term is one member's alone
         why = view.failure or f"{transition.candidate} cannot take over as planned"
-        return _issue_again(view, transition, why)
+        return issue_again(view, transition, why)
     if (asked := _accepted(view, transition)) is not None:
         return asked
     to_fence = [
@@ -50,7 +50,9 @@ def revoke(view: View, transition: Transition) -> Deciding:
             step = Step(f"fence {', '.join(to_fence)}", acts=_fences(to_fence, term), within=1.5)
             return take(view, step, f"once more: {view.failure}", awaited=awaited)
         return wait(view, "members that are not reached could still acknowledge writes", *awaited, again=0.2)
-    choice = choose_after_revocation(view, term, accept_loss=transition.accept_loss)
+    choice = choose_after_revocation(
+        view, term, accept_loss=transition.accept_loss, unreadable=frozenset(transition.unreadable)
+    )
     if isinstance(choice, Unfit):
         return wait(view, choice.reason, "a member that holds the rest, or a person: failover --accept-loss", again=0.5)
     loses = bool(open_suspects) or not choice.given_up.is_empty
@@ -62,7 +64,7 @@ def promote(view: View, transition: Transition) -> Deciding:
     candidate = view.members.get(transition.candidate)
     if candidate is None or candidate.seen is None:
         if candidate is None or candidate.failures >= CONFIRMED:
-            return _issue_again(view, transition, f"{transition.candidate} was lost before it reigned")
+            return issue_again(view, transition, f"{transition.candidate} was lost before it reigned")
         return wait(view, f"{candidate.name} does not answer", "its next probe", again=0.05)
     seen = candidate.seen
     if seen.journal_term >= transition.term and seen.opened == transition.term:
@@ -74,7 +76,9 @@ def promote(view: View, transition: Transition) -> Deciding:
         if step is not None:
             return take(view, step, "the first primary makes what all members share")
     if seen.journal_term >= transition.term:
-        return _issue_again(view, transition, f"{candidate.name} restarted before its reign was recorded")
+        return issue_again(view, transition, f"{candidate.name} restarted before its reign was recorded")
+    if (fetch := fetching.fetch(view, transition, candidate, seen)) is not None:
+        return fetch
     return _open(view, transition, candidate, seen)
 
 
@@ -145,9 +149,8 @@ def _planned_candidate(view: View, transition: Transition) -> Deciding | None:
 def _open(view: View, transition: Transition, candidate: MemberView, seen: Snapshot) -> Deciding:
     """Let the others follow, and open the candidate once it has applied everything and can be followed."""
     in_force = view.shard.status.durability or view.shard.spec.durability
-    followers = [] if seen.offline else _followers(view, transition, candidate)
-    acts: list[Act] = [Follow(name, transition.term, candidate.name, acks) for name, acks in followers]
-    names = [f"let {', '.join(name for name, _ in followers)} follow {candidate.name}"] if followers else []
+    acts = [] if seen.offline else following(view, transition, candidate)
+    names = [f"let {', '.join(act.member for act in acts)} follow {candidate.name}"] if acts else []
     if seen.opened == transition.term and (former := _still_open(view, transition, candidate)):
         step = Step(f"fence {', '.join(former)}", acts=_fences(former, transition.term), within=1.5)
         return take(view, step, f"open under an older term, while {candidate.name} waits for its first acknowledgement")
@@ -159,7 +162,7 @@ def _open(view: View, transition: Transition, candidate: MemberView, seen: Snaps
             return wait(view, f"{candidate.name} is open, and its first write is not acknowledged", awaited, again=0.1)
         return take(view, Step(names[0], acts=tuple(acts)), "its first write waits", awaited=(awaited,))
     if seen.channel is not None and seen.channel.applier_errno:
-        return _issue_again(view, transition, f"{candidate.name} cannot apply what it received")
+        return issue_again(view, transition, f"{candidate.name} cannot apply what it received")
     holds = GtidSet.parse(transition.holds)
     ready = seen.executed.contains(holds) and seen.executed.contains(seen.received)
     if ready and not (seen.offline and _needs_followers(view, candidate)):
@@ -184,14 +187,14 @@ def _admit(view: View, transition: Transition, candidate: MemberView, seen: Snap
     by unlocking its account (rule 11). It had left while it was away, and is back before the others.
     """
     status = view.shard.status
-    able = [member.name for member in _able(view, transition, candidate) if member.spec.intent is Intent.SERVE]
+    there = [member.name for member in able(view, transition, candidate) if member.spec.intent is Intent.SERVE]
     accounts = seen.accounts or {}
-    if any(accounts.get(replica_account(name)) for name in able if name in status.ackers):
+    if any(accounts.get(replica_account(name)) for name in there if name in status.ackers):
         step = Step("apply the ack set on the candidate", acts=(Admit(candidate.name, transition.term, status.ackers),))
         return take(view, step, "its first write waits for members that are locked out")
-    if status.ackers_next is not None or durability(view).acknowledged(candidate.name, frozenset(able)):
+    if status.ackers_next is not None or durability(view).acknowledged(candidate.name, frozenset(there)):
         return None
-    joining = next((name for name in able if name not in status.ackers), None)
+    joining = next((name for name in there if name not in status.ackers), None)
     if joining is None:
         return None
     step = Step(f"count {joining} in the ack set", status=status_with(view, ackers=(*status.ackers, joining)))
@@ -209,65 +212,6 @@ def _still_open(view: View, transition: Transition, candidate: MemberView) -> li
     return [member.name for member in others if member.seen and 0 < member.seen.opened < transition.term]
 
 
-def _followers(view: View, transition: Transition, candidate: MemberView) -> list[tuple[str, bool]]:
-    """Who should follow the candidate before it opens.
-
-    After a switchover the old primary comes later, since its semi-sync takes up to a second to end. So does, after a
-    failover, one that is back with a tail that nobody acknowledged: that shows once the new line begins, and it is
-    made anew. Unless the first acknowledgement can only be theirs.
-    """
-    able = _able(view, transition, candidate)
-    later = {view.reign.primary} if transition.mode is Mode.PLANNED else _ahead(view, transition, candidate, able)
-    others = frozenset(member.name for member in able if member.name not in later)
-    if durability(view).acknowledged(candidate.name, others):
-        able = [member for member in able if member.name in others]
-    return [
-        (member.name, gives_acks(view, member, candidate.name))
-        for member in able
-        if not _follows_well(member, candidate, transition.term)
-    ]
-
-
-def _able(view: View, transition: Transition, candidate: MemberView) -> list[MemberView]:
-    """Who answers, is frozen, and holds nothing beside the line: they could follow the candidate."""
-    kept_out = {
-        o.spec.member
-        for o in view.operations
-        if o.spec.type is OperationType.FENCE or o.status.phase in {ReseedPhase.LEAVING, ReseedPhase.CLONING}
-    }
-    able = []
-    for member in view.members.values():
-        seen = member.seen
-        if member is candidate or seen is None or member.name in kept_out or not seen.read_only:
-            continue
-        if seen.promise is None and transition.mode is not Mode.BOOTSTRAP:
-            continue
-        if beside_the_line(view, member).kind is not Errant.NONE:
-            continue
-        able.append(member)
-    return able
-
-
-def _ahead(view: View, transition: Transition, candidate: MemberView, members: list[MemberView]) -> set[str]:
-    """Those that hold part of the line which the candidate lacks: they were not reached when it was chosen."""
-    holds = GtidSet.parse(transition.holds)
-    if candidate.seen is not None:  # whatever it has written itself it has, or will have
-        own = (line_of(view, member.seen).only_uuids([candidate.seen.uuid]) for member in members if member.seen)
-        holds = holds.union(line_of(view, candidate.seen), *own)
-    return {member.name for member in members if member.seen and not holds.contains(line_of(view, member.seen))}
-
-
-def _follows_well(member: MemberView, candidate: MemberView, term: int) -> bool:
-    seen = member.seen
-    return (
-        seen is not None
-        and member.follows(candidate.spec)
-        and seen.channel is not None
-        and seen.channel.receiver != "OFF"
-        and (seen.promise or 0) <= term
-    )
-
-
 def _appoint(view: View, transition: Transition, choice: Choice, *, accept_loss: bool) -> Deciding:
     candidate = view.members[choice.candidate]
     uuid = candidate.seen.uuid if candidate.seen else ""
@@ -279,6 +223,8 @@ def _appoint(view: View, transition: Transition, choice: Choice, *, accept_loss:
         holds=str(choice.holds),
         suspects=(*(s for s in transition.suspects if s.name != candidate.name), suspect),
         at_risk=str(_at_risk(view, choice)) if accept_loss else "",
+        fetch_from=choice.fetch_from,
+        declared=str(choice.declared),
     )
     held = view.shard.status.held
     if accept_loss:
@@ -289,8 +235,12 @@ def _appoint(view: View, transition: Transition, choice: Choice, *, accept_loss:
             or (member.seen and not line_of(view, member.seen).intersect(choice.given_up).is_empty)
         )
         held = tuple(sorted({*held, *lost}))
-    step = Step(f"appoint {candidate.name}", status=status_with(view, transition=changed, held=held))
-    return take(view, step, f"{candidate.name} holds everything that any reached member received")
+    diverged = divergence.marked(view, transition.term, choice.declared)
+    step = Step(f"appoint {candidate.name}", status=status_with(view, transition=changed, held=held, diverged=diverged))
+    why = f"{candidate.name} holds everything that any reached member received"
+    if choice.fetch_from:
+        why = f"{choice.fetch_from} alone holds part of the line; {candidate.name} can fetch it from there"
+    return take(view, step, why)
 
 
 def _at_risk(view: View, choice: Choice) -> GtidSet:
@@ -300,35 +250,3 @@ def _at_risk(view: View, choice: Choice) -> GtidSet:
     return (
         GtidSet().union(*(line_of(view, snapshot) for snapshot in known)).subtract(choice.holds).union(choice.given_up)
     )
-
-
-def _issue_again(view: View, transition: Transition, why: str) -> Deciding:
-    issued = view.shard.status.issued + 1
-    changed = transition_with(
-        transition,
-        mode=Mode.EMERGENCY,
-        phase=Phase.ISSUED,
-        term=issued,
-        candidate="",
-        holds="",
-        reason=why,
-        accept_loss=False,  # a person's word was about one term
-    )
-    if transition.mode is Mode.BOOTSTRAP:
-        changed = transition_with(changed, mode=Mode.BOOTSTRAP)
-    step = Step(f"issue term {issued}", status=status_with(view, issued=issued, transition=changed))
-    return take(view, step, why)
-
-
-def singles(transactions: GtidSet) -> list[str]:
-    """Each GTID of a small set by itself, as ``gtid_next`` takes it."""
-    found = []
-    for uuid in sorted(transactions.sids):
-        own = transactions.only_uuids([uuid])
-        for tag in sorted(own.tags):
-            numbers = own.only_tag(tag)
-            prefix = f"{uuid}:{tag}:" if tag else f"{uuid}:"
-            for span in str(numbers).removeprefix(prefix).split(":"):
-                first, _, last = span.partition("-")
-                found += [f"{prefix}{number}" for number in range(int(first), int(last or first) + 1)]
-    return found

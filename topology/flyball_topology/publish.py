@@ -50,7 +50,7 @@ def member_status(view: View, member: MemberView) -> MemberStatus:
         role=_role(view, member),
         uuid=member.snapshot.uuid if member.snapshot else "",
         lag=lag_class(member),
-        errant=str(beside.transactions) if beside.kind in {Errant.TAIL, Errant.FOREIGN} else "",
+        errant=str(beside.transactions) if beside.kind in {Errant.TAIL, Errant.FOREIGN, Errant.DIVERGED} else "",
         released_for=member.spec.incarnation if released else None,
     )
 
@@ -63,7 +63,7 @@ def _role(view: View, member: MemberView) -> Role:
         return Role.PRIMARY
     if seen.clone_state == "In Progress":
         return Role.CLONING
-    if beside_the_line(view, member).kind is Errant.FOREIGN:
+    if beside_the_line(view, member).kind in {Errant.FOREIGN, Errant.DIVERGED}:
         return Role.ISOLATED
     if seen.is_empty:
         return Role.EMPTY

@@ -12,14 +12,13 @@ from flyball.records.keyspace import DurabilityPolicy, ErrantPolicy
 from flyball_topology import ackset, durability_change, reseed
 from flyball_topology.bootstrap import provision
 from flyball_topology.changes import Deciding, take
+from flyball_topology.declaring import WITHIN, declare
 from flyball_topology.diagnose import gives_acks
 from flyball_topology.findings import Finding, Kind
 from flyball_topology.line import beside_the_line
-from flyball_topology.promotion import singles
 from flyball_topology.steps import (
     Act,
     CatchUp,
-    Declare,
     EnsureSemiSync,
     FailoverChange,
     Fence,
@@ -111,8 +110,8 @@ def _leave(view: View, finding: Finding) -> Deciding | None:
 
 def _declare(view: View, finding: Finding) -> Deciding | None:
     missing = beside_the_line(view, view.members[finding.member]).transactions
-    act = Declare(view.reign.primary, view.reign.term, tuple(singles(missing)))
-    return _act(view, finding, f"declare the housekeeping of {finding.member}", act)
+    act = declare(view.reign.primary, view.reign.term, missing)
+    return take(view, Step(f"declare the housekeeping of {finding.member}", acts=(act,), within=WITHIN), str(finding))
 
 
 def _errant(view: View, finding: Finding) -> Deciding | None:
@@ -130,6 +129,13 @@ def _errant(view: View, finding: Finding) -> Deciding | None:
     if view.shard.spec.repair.errant is ErrantPolicy.RESEED:
         return reseed.ask(view, finding)
     return None
+
+
+def _diverged(view: View, finding: Finding) -> Deciding | None:
+    """As errant transactions; but it can never take over, so one whose acknowledgements are needed is made anew too."""
+    if view.shard.spec.repair.errant is ErrantPolicy.RESEED and ackset.is_needed(view, finding.member):
+        return reseed.ask(view, finding) or _errant(view, finding)
+    return _errant(view, finding)
 
 
 def _keep_out(view: View, finding: Finding) -> Deciding | None:
@@ -174,6 +180,7 @@ REMEDIES: dict[Kind, Remedy] = {
     Kind.UNACKNOWLEDGED_TAIL: Remedy(reseed.ask),
     Kind.LACKS_PURGED: Remedy(reseed.ask),
     Kind.ERRANT_TRANSACTIONS: Remedy(_errant, ask="flyball reseed"),
+    Kind.DIVERGED: Remedy(_diverged, ask="flyball reseed"),
     Kind.LEAVING: Remedy(_let_go),
     Kind.FENCED: Remedy(_keep_out),
 }

@@ -10,13 +10,15 @@
 What is given up is written down first: the GTIDs that only this member held.
 """
 
+from dataclasses import replace
+
 from flyball.errors import Code
 from flyball.records import Operation
 from flyball.records.failover import Outcome
 from flyball.records.operation import OperationSpec, OperationStatus, OperationType, ReseedPhase
-from flyball_topology import ackset
+from flyball_topology import ackset, divergence
 from flyball_topology.budgets import Kind, Spend, allows
-from flyball_topology.changes import Deciding, take
+from flyball_topology.changes import Deciding, status_with, take
 from flyball_topology.findings import Finding
 from flyball_topology.line import Errant, beside_the_line, line_of
 from flyball_topology.steps import Clone, Fence, Follow, Freeze, OperationChange, Step
@@ -125,7 +127,7 @@ def _clone(view: View, operation: Operation, member: MemberView) -> Deciding | N
     if seen is None:
         return None  # it is being cloned, or starts again; the others need not wait for it
     if seen.promise is None and seen.clone_state == "Completed":
-        return _move(view, operation, ReseedPhase.JOINING, f"{member.name} was cloned")
+        return _made_anew(view, operation, member)
     if seen.clone_state == "In Progress":
         return None
     if seen.promise is None:
@@ -172,6 +174,15 @@ def _hold_writes(view: View, primary: MemberView, member: MemberView) -> Step | 
     if not member.follows(primary.spec) or channel is None or channel.receiver == "OFF":
         return Step(f"let {member.name} follow {primary.name}", acts=(Follow(member.name, term, primary.name),))
     return Step(f"freeze {primary.name} while {member.name} is cloned", acts=(Freeze(primary.name, term),))
+
+
+def _made_anew(view: View, operation: Operation, member: MemberView) -> Deciding:
+    """Its data is the donor's now: whatever it held beside the line is gone with the rest."""
+    joining = _move(view, operation, ReseedPhase.JOINING, f"{member.name} was cloned")
+    rest = divergence.without(view, member.name)
+    if joining.step is None or rest == view.shard.status.diverged:
+        return joining
+    return replace(joining, step=replace(joining.step, status=status_with(view, diverged=rest)))
 
 
 def _move(view: View, operation: Operation, phase: ReseedPhase, why: str) -> Deciding:

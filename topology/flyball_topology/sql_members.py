@@ -188,6 +188,8 @@ def _statements(shard: Shard, act: steps.Act, secret: Secret) -> tuple[str, ...]
             password = accounts.replica_password(secret["replica-seed"], act.member)
             account = accounts.replica_account(act.member)
             return (call("follow", term, source.host, source.port, account, password, act.acks),)
+        case steps.Lend():
+            return (call("lend", term, accounts.replica_account(act.reader)),)
         case steps.CatchUp():
             return (call("catch_up", term, act.holds, act.wait),)
         case steps.Promote():

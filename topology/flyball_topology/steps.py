@@ -47,6 +47,13 @@ class Follow(Act):
 
 
 @dataclass(frozen=True, slots=True)
+class Lend(Act):
+    """Apply what was received, and let ``reader`` replicate from here; take no writes."""
+
+    reader: str
+
+
+@dataclass(frozen=True, slots=True)
 class CatchUp(Act):
     """Apply what was received; wait at most ``wait`` seconds for ``holds``."""
 

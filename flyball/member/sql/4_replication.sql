@@ -239,6 +239,39 @@ BEGIN
   DO WAIT_FOR_EXECUTED_GTID_SET(p_gtids, p_wait);
 END $$
 
+-- Let p_reader replicate from here, whatever this server is otherwise: it stays closed for writes. Only what it has
+-- executed can be read, so it applies what it received. A lock on the account came with a clone, or stems from a reign
+-- of this server; it is lifted here alone, unlogged.
+DROP PROCEDURE IF EXISTS flyball.lend $$
+CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.lend(
+  IN p_term BIGINT UNSIGNED, IN p_reader VARCHAR(32))
+BEGIN
+  DECLARE v_frozen INT DEFAULT @@GLOBAL.super_read_only;
+  DECLARE EXIT HANDLER FOR SQLEXCEPTION
+  BEGIN
+    IF v_frozen THEN CALL flyball.refreeze(); END IF;
+    CALL flyball.unlock_fence();
+    RESIGNAL;
+  END;
+  CALL flyball.lock_fence();
+  CALL flyball.obey(p_term);
+  IF NOT @@GLOBAL.read_only THEN
+    SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = 33002, MESSAGE_TEXT = 'FB3002 this member takes writes: fence it first';
+  END IF;
+  IF EXISTS (SELECT 1 FROM mysql.user WHERE user = p_reader AND host = '%' AND account_locked = 'Y') THEN
+    SET SESSION sql_log_bin = 0;
+    IF v_frozen THEN SET GLOBAL super_read_only = OFF; END IF;
+    CALL flyball.run_text(CONCAT('ALTER USER ', QUOTE(p_reader), '@''%'' ACCOUNT UNLOCK'));
+    SET SESSION sql_log_bin = 1;
+    IF v_frozen THEN CALL flyball.refreeze(); END IF;
+  END IF;
+  IF flyball.has_source() THEN
+    START REPLICA SQL_THREAD;
+  END IF;
+  SET GLOBAL offline_mode = OFF;
+  CALL flyball.unlock_fence();
+END $$
+
 -- Take writes under p_term. Refused unless everything received is applied and p_holds is held. Semi-sync is on
 -- before the first write can come; members outside the ack set are locked out before that too (rule 11). The receiver
 -- stops first; the idle applier is left for forget_source, outside of the write pause.

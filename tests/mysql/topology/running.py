@@ -217,6 +217,13 @@ class RunningShard:
         return shard
 
     @property
+    def keyspace(self) -> Keyspace:
+        """The Keyspace record as it is now."""
+        keyspace = self.wait(self.records.get(Keyspace, KEYSPACE))
+        assert keyspace is not None
+        return keyspace
+
+    @property
     def names(self) -> tuple[str, ...]:
         return tuple(member.name for member in self.record.spec.members)
 

@@ -4,9 +4,11 @@ import signal
 
 from flyball.errors import Code
 from flyball.gtid import GtidSet
+from flyball.member.accounts import ENGINE, TOPOLOGY
 from flyball.records.failover import Outcome
 from flyball.records.operation import OperationType
 from flyball.records.shard import Role
+from tests.mysql.topology.running import DATABASE
 
 
 def emergency(shard):
@@ -189,3 +191,61 @@ def test_an_accepted_loss_is_named_and_what_may_hold_it_is_kept_until_released(s
         shard.until("the release", lambda member=member: member not in shard.record.status.held)
     shard.until("a reseed of the former primary", lambda: reseed_of(shard, old))
     shard.spent = True  # nobody is left to acknowledge, so nothing can be cloned either
+
+
+def leave_the_last_writes_to_an_errant_replica(shard) -> tuple[str, str, GtidSet]:
+    """Somebody writes to a replica, and it alone acknowledges the last writes.
+
+    Returns its name, the other's, and what was written to it by other means.
+    """
+    errant, behind = shard.replicas
+    uuid = shard.probe(errant)["server_uuid"]
+    held = shard.executed(errant)
+    shard.service.send(signal.SIGSTOP)
+    shard.sql(errant, "SET GLOBAL super_read_only = OFF", "SET GLOBAL read_only = OFF", user=ENGINE)
+    shard.sql(errant, "INSERT INTO ledger VALUES (-41), (-42)", database=DATABASE)
+    shard.sql(errant, "DELETE FROM ledger WHERE id = -42", database=DATABASE)
+    shard.sql(behind, f"CALL flyball.fence({shard.term})", user=TOPOLOGY)
+    before = len(shard.ledger.acknowledged)
+    shard.until("writes that it alone acknowledges", lambda: len(shard.ledger.acknowledged) > before + 50)
+    shard.sql(errant, "INSERT INTO ledger VALUES (-43)", database=DATABASE)
+    shard.until("more of them", lambda: len(shard.ledger.acknowledged) > before + 70)
+    own = shard.executed(errant).subtract(held).only_uuids([uuid])
+    assert own.count == 3
+    return errant, behind, own
+
+
+def reseed_by_itself(shard, *, wanted: bool) -> None:
+    """Whether errant members are made anew without asking."""
+    errant = "reseed" if wanted else "isolate"
+    shard.declare({**shard.keyspace.spec.wire(), "repair": {"errant": errant}})
+    shard.until("the declaration to arrive", lambda: shard.record.spec.repair.errant == errant)
+
+
+def test_what_only_an_errant_replica_acknowledged_is_fetched_from_it_and_it_is_made_anew(shard):
+    """The primary never returns, and nobody does anything by hand."""
+    reseed_by_itself(shard, wanted=True)
+    old, term = shard.primary, shard.term
+    errant, behind, own = leave_the_last_writes_to_an_errant_replica(shard)
+    shard.kill_for_good(old)
+    acknowledged = set(shard.ledger.acknowledged)
+    shard.service.send(signal.SIGCONT)
+    shard.until("another reign", lambda: shard.term > term)
+    assert (shard.primary, acknowledged - shard.ledger_of(behind)) == (behind, set())
+    assert shard.executed(behind).contains(own)
+    assert not {-41, -42, -43} & shard.ledger_of(behind)
+    seen = len(shard.ledger.acknowledged)
+    shard.until("writes to go on", lambda: len(shard.ledger.acknowledged) > seen + 5)
+    shard.until("it to be made anew", lambda: (done := reseed_of(shard, errant)) and done.status.outcome.ended)
+    done = reseed_of(shard, errant)
+    assert done.status.outcome is Outcome.SUCCEEDED
+    assert GtidSet.parse(done.status.evidence).contains(own)
+    assert not [mark for mark in shard.record.status.diverged if mark.name == errant]
+    shard.until("its ledger to be the primary's", lambda: not {-41, -42, -43} & shard.ledger_of(errant))
+    shard.ledger.stop()
+    assert shard.ledger.acknowledged <= shard.ledger_of(behind)
+    shard.until("the errant one to hold it", lambda: shard.ledger.acknowledged <= shard.ledger_of(errant))
+    assert shard.member_status(old).role is Role.UNREACHABLE
+    shard.start(old)
+    reseed_by_itself(shard, wanted=False)
+    shard.until_healthy()

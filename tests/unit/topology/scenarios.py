@@ -8,8 +8,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from flyball.controller import Pass
+from flyball.member.accounts import replica_account
 from flyball.records import Failover, Operation, Shard
-from flyball.records.keyspace import DurabilityPolicy, DurabilitySpec
+from flyball.records.keyspace import DurabilityPolicy, DurabilitySpec, ErrantPolicy, RepairSpec
 from flyball.records.shard import Intent
 from flyball.store.memory import MemoryRecords
 from flyball_topology.diagnose import diagnose
@@ -46,6 +47,7 @@ class Scenario:
     """Whether it begins with an empty shard."""
     least: int = 0
     """Passes before which it has not ended, whatever it looks like."""
+    repair: RepairSpec = field(default_factory=RepairSpec)
 
     def __str__(self) -> str:
         return self.name
@@ -111,6 +113,7 @@ class Run:
 async def begin(scenario: Scenario) -> Run:
     """A healthy shard (or an empty one), and then the beginning of the scenario."""
     world = World.of(scenario.members, acks=scenario.acks, policy=scenario.policy, zones=scenario.zones)
+    world.repair = scenario.repair
     records = new_store(world)
     run = Run(scenario, world, records)
     await records.create(world.shard())
@@ -151,6 +154,9 @@ async def promised(run: Run, last: Done) -> None:
     for name in shard.status.ackers:
         if world[name].running and not world[name].stalled:
             assert world[name].executed.contains(world.acknowledged), f"{name} lacks acknowledged writes"
+            if Kind.DIVERGED not in run.scenario.stays:
+                foreign = world[name].executed.intersect(world.foreign).subtract(world[name].hollow)
+                assert foreign.is_empty, f"{name} is counted, and holds {foreign} in its own way"
 
 
 async def effects_of(scenario: Scenario) -> list[str]:
@@ -214,6 +220,19 @@ async def _crash_with_one_ahead(world: World, records: MemoryRecords) -> None:
     world.held, world.slow = set(), set()
 
 
+async def _crash_with_an_errant_one_ahead(world: World, records: MemoryRecords) -> None:
+    """m3 alone has received, and acknowledged, the last writes; somebody wrote to it, and m2 may not read from it."""
+    world.held, world.slow = {"m2"}, {"m3"}
+    world.client_writes()
+    world.errant_write("m3")
+    world.client_writes()
+    world.errant_write("m3")
+    world["m3"].accounts[replica_account("m2")] = True
+    world.kill("m1")
+    world.settle()
+    world.held, world.slow = set(), set()
+
+
 async def _stall(world: World, records: MemoryRecords) -> None:
     world["m1"].stalled = True
 
@@ -270,6 +289,7 @@ def returns(name: str, at: int, after: float = 0.0) -> Callable[[World, int], No
 
 
 CROSS_ZONE, ZONES = DurabilityPolicy.CROSS_ZONE, ("a", "a", "b")
+RESEEDS = RepairSpec(errant=ErrantPolicy.RESEED)
 
 SCENARIOS = (
     Scenario("bootstrap", new=True),
@@ -280,6 +300,19 @@ SCENARIOS = (
     Scenario("failover", _crash, returns("m1", 12), least=14),
     Scenario("failover with a tail", _crash_with_a_tail, returns("m1", 12), least=14),
     Scenario("failover with one replica ahead", _crash_with_one_ahead, returns("m1", 12), least=14),
+    Scenario(
+        "failover with an errant replica ahead",
+        _crash_with_an_errant_one_ahead,
+        returns("m1", 14),
+        least=16,
+        repair=RESEEDS,
+    ),
+    Scenario(
+        "failover for good with an errant replica ahead",
+        _crash_with_an_errant_one_ahead,
+        stays=frozenset({Kind.MEMBER_UNREACHABLE, Kind.MEMBER_AWAY}),
+        repair=RESEEDS,
+    ),
     Scenario("failover of a stalled primary", _stall, returns("m1", 16), least=18),
     Scenario("failover after all restarted", _all_restart, least=3),
     Scenario("reseed", operation("reseed", "m3"), least=3),

@@ -39,6 +39,7 @@ class World:
     servers: dict[str, Server]
     durability: DurabilitySpec = field(default_factory=DurabilitySpec)
     zones: dict[str, str] = field(default_factory=dict)
+    repair: RepairSpec = field(default_factory=RepairSpec)
     now: float = 1000.0
     cut: set[frozenset[str]] = field(default_factory=set)
     """Pairs of places that cannot talk."""
@@ -83,7 +84,7 @@ class World:
             database="commerce",
             members=members,
             durability=self.durability,
-            repair=RepairSpec(),
+            repair=self.repair,
             users=(UserSpec(name="app"),),
             credentials="commerce-credentials",
         )
@@ -304,6 +305,8 @@ class World:
             case steps.Follow():
                 source = self.servers[act.source]
                 server.follow(act.term, source.host, source.port, act.acks)
+            case steps.Lend():
+                server.lend(act.term, replica_account(act.reader))
             case steps.CatchUp():
                 server.catch_up(act.term)
             case steps.Promote():

@@ -24,13 +24,10 @@ from tests.unit.topology.views import (
     holding,
     member,
     on_channel,
-    request,
     seeing,
-    status_of,
     transition_of,
     with_executed,
     with_received,
-    with_status,
     word,
 )
 
@@ -74,29 +71,6 @@ def test_of_two_that_hold_parts_neither_takes_over():
     assert choice.code is Code.LINE_INCOMPLETE
     assert "m2 lacks" in choice.reason
     assert decide(view).step is None
-
-
-def errant_holder():
-    """m3 alone received the last writes, and it holds an errant transaction."""
-    return holding(after_death(), "m3", gtids(m1="1-12", m3="1-2"))
-
-
-def test_where_only_an_errant_member_holds_part_of_the_line_the_failover_waits_and_says_so():
-    decision = decide(errant_holder())
-    assert decision.step is None
-    assert "m3 would hold it, and cannot be promoted" in decision.why
-    assert f"m2 lacks {gtids(m1='10-12')}" in decision.why
-
-
-def test_a_person_can_give_that_part_up_while_the_failover_waits_and_it_is_written_down():
-    asked = request(errant_holder(), "emergency", accept_loss=True)
-    going_on = transition_of(decide(asked))
-    assert (going_on.accept_loss, going_on.failover, going_on.term) == (True, "please", 2)
-    status = status_of(decide(with_status(asked, transition=going_on)))
-    assert status.transition is not None
-    assert (status.transition.candidate, status.transition.holds) == ("m2", str(LINE))
-    assert status.transition.at_risk == str(gtids(m1="10-12"))
-    assert "m3" in status.held
 
 
 def test_a_member_that_is_kept_out_or_leaves_is_not_promoted():

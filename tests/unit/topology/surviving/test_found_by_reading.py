@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from flyball.records.operation import ReseedPhase
 from flyball.records.shard import Phase
 from flyball_topology.decide import decide
@@ -106,7 +108,30 @@ def test_a_reseed_that_is_only_asked_for_takes_no_ack_giver_away() -> None:
     asked = word(view, "reseed", "m3")
     assert any(isinstance(act, Follow) and act.member == "m3" for act in acts(decide(asked)))
     cloning = word(view, "reseed", "m3", outcome="Running", phase=ReseedPhase.CLONING)
+    cloning = seeing(cloning, "m3", clone_state="In Progress", super_read_only=False)
     assert not any(isinstance(act, Follow) for act in acts(decide(cloning)))
+
+
+@pytest.mark.parametrize("phase", [ReseedPhase.LEAVING, ReseedPhase.CLONING])
+def test_the_only_ack_giver_that_waits_to_be_made_anew_acknowledges_the_first_write(phase: ReseedPhase) -> None:
+    """The reseed goes on only after the reign begins, and that waits for an acknowledgement."""
+    view = promoting(fenced(fenced(dead(healthy(), "m1"), "m2", 2), "m3", 2), "m2")
+    view = word(view, "reseed", "m3", outcome="Running", phase=phase)
+    assert Follow("m3", 2, "m2") in acts(decide(view))
+    forgetful = seeing(view, "m3", promise=None)
+    assert Fence("m3", 2) in acts(decide(forgetful))
+    four = promoting(fenced(fenced(fenced(dead(healthy(4), "m1"), "m2", 2), "m3", 2), "m4", 2), "m2")
+    four = word(four, "reseed", "m3", outcome="Running", phase=phase)
+    assert "m3" not in {act.member for act in acts(decide(four))}
+
+
+def test_an_errant_member_acknowledges_the_first_write_only_where_nobody_else_can() -> None:
+    view = promoting(fenced(fenced(dead(healthy(), "m1"), "m2", 2), "m3", 2), "m2")
+    view = holding(view, "m3", gtids(m1="1-9", m3="1"))
+    assert Follow("m3", 2, "m2") in acts(decide(view))
+    four = promoting(fenced(fenced(fenced(dead(healthy(4), "m1"), "m2", 2), "m3", 2), "m4", 2), "m2")
+    four = holding(four, "m3", gtids(m1="1-9", m3="1"))
+    assert "m3" not in {act.member for act in acts(decide(four))}
 
 
 def test_a_primary_that_wrote_between_freeze_and_swap_is_not_cut_off_from_its_line() -> None:

@@ -14,9 +14,16 @@ CHANGES = tuple(scenario for scenario in SCENARIOS if scenario.name in NAMES)
 TAIL = next(scenario for scenario in SCENARIOS if scenario.name == "failover with a tail")
 
 
+ERRANT = tuple(scenario for scenario in SCENARIOS if "errant" in scenario.name)
+
+
 @pytest.mark.parametrize(
     ("scenario", "name"),
-    [*((scenario, name) for scenario in CHANGES for name in ("m1", "m2", "m3")), (TAIL, "m2")],
+    [
+        *((scenario, name) for scenario in CHANGES for name in ("m1", "m2", "m3")),
+        (TAIL, "m2"),
+        *((scenario, name) for scenario in ERRANT for name in ("m2", "m3")),
+    ],
     ids=str,
 )
 async def test_a_member_dies_at_any_effect(scenario: Scenario, name: str) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from flyball.errors import Code
 from flyball.records.failover import Outcome
-from flyball.records.shard import Phase, Reign
+from flyball.records.shard import Diverged, Phase, Reign
 from flyball_topology.decide import decide
 from flyball_topology.steps import Freeze
 from tests.unit.topology.views import (
@@ -147,3 +147,11 @@ def test_a_primary_that_is_to_be_kept_out_hands_over_first():
 
 def test_a_stranger_is_refused():
     assert operation_of(decide(word(healthy(), "fence", "m9"))).code == Code.NO_SUCH_OBJECT.number
+
+
+def test_one_that_has_diverged_is_not_adopted():
+    """It holds everything by its GTIDs, and other rows under some of them."""
+    view = holding(lost(), "m3", gtids(m1="1-9", m3="1"))
+    assert status_of(decide(word(view, "adopt"))).reign.primary == "m3"
+    view = with_status(view, diverged=(Diverged(name="m3", gtids=str(gtids(m3="1"))),))
+    assert operation_of(decide(word(view, "adopt"))).code == Code.LINE_INCOMPLETE.number
