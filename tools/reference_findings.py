@@ -14,6 +14,7 @@ _DONE: dict[str, str] = {
     "PRIMARY_CLOSED": "failover; the same member may win it",
     "PRIMARY_FROZEN": "it is opened again, under the term that it reigns by",
     "PRIMARY_CANNOT_WRITE": "failover",
+    "WRITES_WAIT": "nothing: an answer would be untrue; it names the members that do not hear the primary",
     "PRIMARY_HAS_SOURCE": "the source is dropped, once everything received from it is applied",
     "SEMI_SYNC_SETTINGS": "semi-sync is turned on, with at least as many acknowledgements as the durability asks",
     "DURABILITY_CHANGED": "more acknowledgements: the primary asks for them first; fewer: the record first",

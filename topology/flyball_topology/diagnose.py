@@ -17,6 +17,8 @@ SILENT_FOR = 2.0
 """Seconds that it must last: where nothing listens, and where nothing answers."""
 HUNG_FOR = 5.0
 """Seconds after which an unanswered heartbeat shows that a primary cannot write."""
+WAITING_FOR = 3.0
+"""Seconds after which a heartbeat that waits for its acknowledgement shows that no write is acknowledged."""
 AWAY_AFTER = 30.0
 """Seconds after which a member that does not answer is taken out of the ack set, while the primary lives."""
 
@@ -125,11 +127,18 @@ def _primary(view: View) -> Iterator[Finding]:
         return
     if primary_cannot_write(view):
         yield Finding(Kind.PRIMARY_CANNOT_WRITE, primary.name)
+    if seen.waiting and view.beat_hung >= WAITING_FOR:
+        deaf = [m.name for m in view.replicas if m.name in view.shard.status.ackers and not _hears_primary(view, m)]
+        yield Finding(Kind.WRITES_WAIT, primary.name, f"not heard by {' and '.join(deaf)}" if deaf else "")
     if seen.channel is not None:
         yield Finding(Kind.PRIMARY_HAS_SOURCE, primary.name)
     yield from _settings(view, primary, seen)
     if primary.spec.intent is Intent.LEAVE:
         yield Finding(Kind.LEAVING, primary.name)
+
+
+def _hears_primary(view: View, member: MemberView) -> bool:
+    return view.primary is not None and member.follows(view.primary.spec) and member.hears(view.now)
 
 
 def _settings(view: View, primary: MemberView, seen: Snapshot) -> Iterator[Finding]:

@@ -15,6 +15,7 @@ class Kind(Enum):
     PRIMARY_CLOSED = "the primary restarted, and is closed"
     PRIMARY_FROZEN = "the primary is frozen, and no switchover is in flight"
     PRIMARY_CANNOT_WRITE = "the primary answers, and cannot write"
+    WRITES_WAIT = "the primary's writes wait, and nobody acknowledges them"
     PRIMARY_HAS_SOURCE = "the primary still has a replication source configured"
     SEMI_SYNC_SETTINGS = "the primary's semi-sync settings are not those of the durability"
     DURABILITY_CHANGED = "the durability in force is not the declared one"

@@ -89,6 +89,18 @@ def test_it_cannot_write_when_its_heartbeat_hangs_and_nothing_waits_for_acknowle
     assert not primary_cannot_write(replace(view, beat_hung=4.9))
 
 
+def test_writes_that_nobody_acknowledges_are_found_and_who_does_not_hear_the_primary_is_named():
+    """It lives, and everybody answers; without this the record would call the shard healthy."""
+    view = seeing(replace(healthy(), beat_hung=3.0), "m1", waiting=1)
+    assert kinds(view) == [Kind.WRITES_WAIT]
+    view = member(view, "m3", heard_at=NOW - 3.5)
+    assert [str(finding) for finding in diagnose(view)] == [
+        "m1: the primary's writes wait, and nobody acknowledges them (not heard by m3)"
+    ]
+    assert kinds(replace(view, beat_hung=2.9)) == []
+    assert kinds(seeing(view, "m1", waiting=0)) == []
+
+
 def test_a_member_counts_as_away_after_30_s():
     assert Kind.MEMBER_AWAY not in kinds(dead(healthy(), "m3", since=NOW - 29), "m3")
     assert Kind.MEMBER_AWAY in kinds(dead(healthy(), "m3", since=NOW - 31), "m3")
