@@ -288,6 +288,16 @@ def returns(name: str, at: int, after: float = 0.0) -> Callable[[World, int], No
     return happens
 
 
+def _last_of_three(world: World, passes: int) -> None:
+    """m3 is away until it has left the ack set; then m1 dies for good, and m3 returns."""
+    if passes == 5:
+        world.now += 60.0
+    if passes == 20:
+        world.kill("m1")
+    if passes == 30:
+        world.start("m3")
+
+
 CROSS_ZONE, ZONES = DurabilityPolicy.CROSS_ZONE, ("a", "a", "b")
 RESEEDS = RepairSpec(errant=ErrantPolicy.RESEED)
 
@@ -318,6 +328,13 @@ SCENARIOS = (
     Scenario("reseed", operation("reseed", "m3"), least=3),
     Scenario("a replica is away, and returns", _crash_of_a_replica, returns("m3", 14, after=60.0), least=16),
     Scenario("a replica is away where two must acknowledge", _crash_of_a_replica, returns("m3", 6), acks=2, least=8),
+    Scenario(
+        "the last of three takes over",
+        _crash_of_a_replica,
+        _last_of_three,
+        stays=frozenset({Kind.MEMBER_UNREACHABLE, Kind.MEMBER_AWAY}),
+        least=32,
+    ),
     Scenario("a replica leaves", _leave, stays=frozenset({Kind.LEAVING}), least=5),
     Scenario("semi-sync to cross-zone", declare(CROSS_ZONE), zones=ZONES),
     Scenario("cross-zone to semi-sync", declare(DurabilityPolicy.SEMI_SYNC), policy=CROSS_ZONE, zones=ZONES),
