@@ -80,6 +80,7 @@ class SqlMembers:
         term = shard.status.reign.term
         session = await self._session(shard, member, "beat")
         beating = asyncio.ensure_future(session.query(call("beat", term, beat, LEASE)))
+        beating.add_done_callback(lambda done: done.cancelled() or done.exception())  # it may fail while we fail, too
         try:
             while not (await asyncio.wait({beating}, timeout=LEASE / 3))[0]:
                 watching = await self._session(shard, member, "watch")

@@ -182,9 +182,16 @@ class Beats:
         self._failing_since: float | None = None
 
     def send(self, shard: Shard, primary: MemberView) -> None:
-        """Write the next heartbeat, unless one is on its way still."""
+        """Write the next heartbeat, unless one is on its way still.
+
+        One that went out before the primary was lost and came back is given up: it hangs on a connection that the
+        network has forgotten, and for as long again as the partition lasted (TCP doubles its waits, RFC 6298). Taken
+        for a primary that cannot write, it would cost a sound one its reign.
+        """
         if self._task is not None and not self._task.done():
-            return
+            if self._waiting_since is None or primary.since <= self._waiting_since:
+                return
+            self._task.cancel()
         seen = primary.seen
         self._number = max(self._number, seen.beat if seen else 0) + 1
         self._waiting_since = self._clock()
@@ -202,7 +209,8 @@ class Beats:
             for old in [old for old in self._written if old <= number - self.KEPT]:
                 del self._written[old]
         finally:
-            self._waiting_since = None
+            if self._number == number:  # else a later one has taken its place
+                self._waiting_since = None
 
     def hung(self) -> float:
         """Seconds since heartbeats have not been written, 0 when they are."""

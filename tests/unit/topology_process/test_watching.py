@@ -204,6 +204,44 @@ async def test_a_heartbeat_that_hangs_is_known_and_no_second_one_is_sent(members
     watch.stop()
 
 
+async def test_a_heartbeat_from_before_a_partition_is_given_up_after_it(members: Members) -> None:
+    """Its connection is silent for as long again; the primary, which is back, can write."""
+    members.answers = {"a": snapshot()}
+    watch, one = watch_of(members), shard("a")
+    seen = await watch.look(one, 0.0)
+    members.hang_beats = True
+    watch.beats.send(one, seen["a"])
+    members.answers = {"a": None}
+    await asyncio.sleep(4)
+    await watch.look(one, 0.0)
+    assert watch.beats.hung() > 4.0
+    members.answers, members.hang_beats = {"a": snapshot()}, False
+    await asyncio.sleep(1)
+    seen = await watch.look(one, 0.0)
+    watch.beats.send(one, seen["a"])
+    await asyncio.sleep(0.1)
+    assert watch.beats.hung() == 0.0
+
+
+async def test_one_that_hangs_again_after_a_partition_is_known_too(members: Members) -> None:
+    members.answers = {"a": snapshot()}
+    watch, one = watch_of(members), shard("a")
+    seen = await watch.look(one, 0.0)
+    members.hang_beats = True
+    watch.beats.send(one, seen["a"])
+    members.answers = {"a": refused()}
+    await asyncio.sleep(1)
+    await watch.look(one, 0.0)
+    members.answers = {"a": snapshot()}
+    await asyncio.sleep(1)
+    for _ in range(5):
+        seen = await watch.look(one, 0.0)
+        watch.beats.send(one, seen["a"])
+        await asyncio.sleep(1)
+    assert watch.beats.hung() == pytest.approx(5.0, abs=0.1)
+    watch.stop()
+
+
 async def test_a_heartbeat_that_fails_again_and_again_hangs_too(members: Members) -> None:
     members.answers = {"a": snapshot()}
     watch, one = watch_of(members), shard("a")
