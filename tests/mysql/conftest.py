@@ -1,8 +1,6 @@
 """Real mysqld processes for tests: a home whose processes are gone after the test, whatever happened in it."""
 
 import ssl
-import subprocess
-import sys
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
@@ -15,13 +13,12 @@ from flyball.records.keyspace import KeyspaceSpec
 from flyball.secrets import FileSecrets
 from flyball.session import Login, Session, Target, call
 from flyball.session.packets import Row
-from flyball_local import background
 from flyball_local.credentials import tls_name
 from flyball_local.home import Home
 from flyball_local.identity import identities
 from flyball_local.mysql_install import MySQL, find_mysql
 from flyball_local.ports import HOST
-from tests.mysql.janitor import clean_up
+from flyball_local.trial import janitor as janitors
 
 Connect = Callable[..., Awaitable[Session]]
 
@@ -35,23 +32,9 @@ def mysql() -> MySQL:
 @pytest.fixture(scope="session")
 def janitor() -> Iterator[Callable[[Home], None]]:
     """Is told of every home, and cleans it up when this process is gone, even if it was killed."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.mysql.janitor"],
-        stdin=subprocess.PIPE,
-        text=True,
-        env=background.python_environment(),
-        cwd=Path(__file__).parents[2],
-        start_new_session=True,
-    )
-    assert process.stdin is not None
-    homes = process.stdin
-
-    def tell(home: Home) -> None:
-        homes.write(f"{home.root}\n")
-        homes.flush()
-
-    yield tell
-    process.communicate(timeout=60)
+    process = janitors.start()
+    yield lambda home: janitors.tell(process, home)
+    process.communicate(timeout=janitors.END_WITHIN)
 
 
 @pytest.fixture
@@ -67,7 +50,7 @@ async def make_home(mysql: MySQL, janitor: Callable[[Home], None]) -> AsyncItera
 
     yield make
     for home in homes:
-        clean_up(home)
+        janitors.clean_up(home)
 
 
 @pytest.fixture

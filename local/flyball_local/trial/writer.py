@@ -16,7 +16,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -120,10 +120,19 @@ class Writer:
         self.process.wait()
 
 
-def start_writer(home: Home, keyspace: str, shard: str, *, user: str, ledger: Path, every: float = EVERY) -> Writer:
-    """Start a writer of one shard; ``every`` is seconds."""
+def start_writer(
+    home: Home,
+    keyspace: str,
+    shard: str,
+    *,
+    user: str,
+    ledger: Path,
+    every: float = EVERY,
+    enter: Sequence[str] = (),
+) -> Writer:
+    """Start a writer of one shard; ``every`` is seconds, ``enter`` the words before the command: where it runs."""
     options = ("--home", str(home.root), "--keyspace", keyspace, "--shard", shard, "--user", user)
-    command = [sys.executable, "-m", __name__, *options, "--ledger", str(ledger), "--every", str(every)]
+    command = [*enter, sys.executable, "-m", __name__, *options, "--ledger", str(ledger), "--every", str(every)]
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, env=python_environment())
     return Writer(process, shard, ledger)
 

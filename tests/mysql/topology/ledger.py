@@ -6,6 +6,8 @@ unknown        the connection broke after the statement was sent: the row may be
 
 import itertools
 import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import pymysql
@@ -21,12 +23,19 @@ PAUSE = 0.01
 class Ledger:
     """Writes numbered rows until told to stop; one thread at a time."""
 
-    def __init__(self, records: Path, keyspace: str, password: str, authority: str) -> None:
+    def __init__(
+        self,
+        records: Path,
+        keyspace: str,
+        password: str,
+        authority: str,
+        place: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
         self.acknowledged: set[int] = set()
         self.unknown: set[int] = set()
         self.refused: list[str] = []
         self._records, self._keyspace = records, keyspace
-        self._password, self._authority = password, authority
+        self._password, self._authority, self._place = password, authority, place
         self._ids = itertools.count(1)
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -54,7 +63,7 @@ class Ledger:
             ca=self._authority,
             tuning=Tuning(give_up_after=1.0),
         )
-        with client:
+        with self._place(), client:
             while not self._stop.wait(PAUSE):
                 number = next(self._ids)
                 try:

@@ -15,8 +15,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Coroutine
-from contextlib import closing, suppress
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import AbstractContextManager, closing, nullcontext, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -33,12 +33,12 @@ from flyball.records.operation import OperationSpec
 from flyball.records.shard import MemberStatus
 from flyball.secrets import FileSecrets
 from flyball.store.sqlite import SqliteRecords
-from flyball_local import background, engine_state, members, mysqld
+from flyball_local import background, data_directory, engine_state, members, mysqld
 from flyball_local.conditions import MEMBERS_RUNNING
 from flyball_local.engine import Setup
 from flyball_local.home import Home
 from flyball_local.identity import identities
-from flyball_local.ports import HOST
+from flyball_local.mysql_install import cache_directory, find_mysql
 from flyball_local.up import up
 from tests.mysql.topology.ledger import TABLE, Ledger
 from tests.mysql.topology.waiting import WaitingWrite
@@ -56,12 +56,12 @@ PROBE = "CALL flyball.probe(TRUE)"
 class Service:
     """One topology service process."""
 
-    def __init__(self, home: Home, number: int, environment: dict[str, str]) -> None:
+    def __init__(self, home: Home, number: int, environment: dict[str, str], enter: Sequence[str] = ()) -> None:
         self.log = home.logs / f"topology-{number}.log"
         options = ["--store", str(home.records), "--secrets", str(home.secrets), "--identity", f"service-{number}"]
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "flyball_topology", *options],
+                [*enter, sys.executable, "-m", "flyball_topology", *options],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -120,17 +120,34 @@ class RunningShard:
         self.secret = self.wait(FileSecrets(self.home.secrets).get(credentials_name(KEYSPACE))) or {}
         self.tls = ssl.create_default_context(cadata=self.secret["ca"])
         self.tls.check_hostname = False  # the certificates carry members' names, not their addresses
-        self.ledger = Ledger(self.home.records, KEYSPACE, self.secret["user-app"], self.secret["ca"])
+        self.ledger = Ledger(
+            self.home.records, KEYSPACE, self.secret["user-app"], self.secret["ca"], self.place_of_client
+        )
         self.start_service()
         self.until_healthy()
         self.sql(self.primary, TABLE, database=DATABASE)
 
+    @property
+    def setup(self) -> Setup:
+        """What the engine runs with: no topology service of its own."""
+        return Setup(self.home, topology=())
+
+    def enter_service(self, number: int) -> Sequence[str]:
+        """The words before a topology service's command: where it runs."""
+        return ()
+
+    def place_of_client(self) -> AbstractContextManager[None]:
+        """Where the thread that writes the ledger is."""
+        return nullcontext()
+
+    def place_of_test(self) -> AbstractContextManager[None]:
+        """Where the test's own connections come from."""
+        return nullcontext()
+
     def declare(self, spec: dict[str, object]) -> None:
         """Declare the keyspace, and start an engine where none runs."""
         keyspace = Keyspace(metadata=Metadata(name=KEYSPACE), spec=KeyspaceSpec.model_validate(spec))
-        self.wait(
-            up(self.home, [keyspace], background=True, until=MEMBERS_RUNNING, setup=Setup(self.home, topology=()))
-        )
+        self.wait(up(self.home, [keyspace], background=True, until=MEMBERS_RUNNING, setup=self.setup))
 
     def end(self) -> None:
         """Kill whatever was started here, by its own process id, and remove the home."""
@@ -175,7 +192,7 @@ class RunningShard:
     def start_service(self, **environment: str) -> Service:
         """Start one more topology service."""
         self._started += 1
-        service = Service(self.home, self._started, environment)
+        service = Service(self.home, self._started, environment, self.enter_service(self._started))
         self.services.append(service)
         return service
 
@@ -314,6 +331,12 @@ class RunningShard:
         """Kill it, unless it is down just now."""
         mysqld.kill(self.process(name))
 
+    def empty(self, name: str) -> None:
+        """Give a member that is down the data directory of a new one."""
+        directory = self.home.member(name)
+        shutil.rmtree(mysqld.data_directory(directory))
+        self.wait(data_directory.initialize(directory, find_mysql(), cache_directory()))
+
     def stop(self, name: str) -> None:
         """Stop it in order (rule 1); it stays down."""
         self.wait(members.stop(self.home, name))
@@ -339,14 +362,18 @@ class RunningShard:
     def port(self, name: str) -> int:
         return identities(self.home.members)[name].port
 
+    def address(self, name: str) -> str:
+        return identities(self.home.members)[name].host.address
+
     def connect(self, name: str, user: str = "app", **options: Any) -> "pymysql.Connection[DictCursor]":
         """A connection over TLS; ``flyball_engine`` comes over the socket."""
-        place: dict[str, Any] = {"host": HOST, "port": self.port(name), "ssl": self.tls}
+        place: dict[str, Any] = {"host": self.address(name), "port": self.port(name), "ssl": self.tls}
         if user == ENGINE:
             place = {"unix_socket": str(self.home.socket(name))}
         key = {ENGINE: "engine", TOPOLOGY: "topology"}.get(user, f"user-{user}")
         given = {**place, "connect_timeout": 5, "read_timeout": 60, "autocommit": True, **options}
-        return pymysql.connect(user=user, password=self.secret[key], cursorclass=DictCursor, **given)
+        with self.place_of_test():
+            return pymysql.connect(user=user, password=self.secret[key], cursorclass=DictCursor, **given)
 
     def sql(self, name: str, *statements: str, user: str = "app", **options: Any) -> list[Row]:
         """Run statements on a member; returns the rows of the last one."""

@@ -19,7 +19,7 @@ import pytest
 
 from flyball_local.background import python_environment
 from flyball_local.home import Home
-from tests.mysql.janitor import clean_up
+from flyball_local.trial.janitor import clean_up
 
 PAGE = Path(__file__).parents[3] / "docs" / "tutorials" / "first-keyspace.md"
 LIMIT = 280.0
