@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from flyball.errors import Code, EngineError
 from flyball.member import cloned, init_file
 from flyball.member.accounts import credentials_name
+from flyball.member.leftovers import remove_leftovers
 from flyball.member.options import Place, check_config, member_options
 from flyball.secrets import Secret, Secrets, write_private
 from flyball_local import mysqld, ports
@@ -92,6 +93,9 @@ def _start(home: Home, mysql: MySQL, identity: Identity, options: tuple[str, ...
     if identity.host.is_own:
         ports.check_free(identity.port, f"member {identity.member}")
     write_private(mysqld.init_file(directory), init)
+    if removed := remove_leftovers(mysqld.data_directory(directory)):
+        text = "%s: a clone was broken off, and left empty schemas, which are removed: %s"
+        logger.info(text, identity.member, ", ".join(removed), extra={"member": identity.member})
     if cloned.forget_identity(mysqld.data_directory(directory)):
         logger.info("%s was cloned: it starts as another server", identity.member, extra={"member": identity.member})
     mysqld.start(directory, mysql, options, identity.host.enter)

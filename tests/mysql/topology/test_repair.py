@@ -6,6 +6,7 @@ from flyball.errors import Code
 from flyball.member.accounts import ENGINE, TOPOLOGY, replica_account, replica_password
 from flyball.records.failover import Outcome
 from flyball.records.shard import Role
+from flyball_local import mysqld
 
 
 def call(shard, member: str, statement: str) -> None:
@@ -111,6 +112,18 @@ def test_a_member_made_anew_is_another_server_and_only_a_clone_makes_one(shard):
     shard.until("another process", lambda: shard.process(anew) != restarted)
     shard.until_healthy()
     assert shard.probe(anew)["server_uuid"] == after[anew]
+
+
+def test_a_member_whose_clone_was_broken_off_is_made_anew(shard):
+    """CLONE drops the schemas first. Broken off, it leaves their directories, which the next start stumbles over."""
+    broken = shard.replicas[0]
+    shard.kill_for_good(broken)
+    shard.empty(broken)
+    for schema in ("flyball", "flyball_shard", "commerce"):
+        (mysqld.data_directory(shard.home.member(broken)) / schema).mkdir()
+    shard.start(broken)
+    shard.until("a reseed", lambda: any(o.spec.member == broken and o.status.outcome.ended for o in shard.operations()))
+    shard.until_healthy()
 
 
 def test_a_sound_member_takes_over_from_a_dead_primary_though_another_is_errant(shard):

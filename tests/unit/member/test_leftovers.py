@@ -1,0 +1,38 @@
+"""What a clone that was broken off leaves does not keep the member from starting."""
+
+from pathlib import Path
+
+from flyball.member.leftovers import remove_leftovers
+
+
+def make(data: Path, *files: str) -> None:
+    for file in files:
+        place = data / file
+        if file.endswith("/"):
+            place.mkdir(parents=True)
+        else:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.touch()
+
+
+def test_empty_schemas_go_where_flyballs_own_is_empty(tmp_path: Path):
+    make(tmp_path, "flyball/", "flyball_shard/", "commerce/", "#clone/", "mysql/general_log.CSM", "mysql.ibd")
+    assert remove_leftovers(tmp_path) == ("commerce", "flyball", "flyball_shard")
+    assert {entry.name for entry in tmp_path.iterdir()} == {"#clone", "mysql", "mysql.ibd"}
+
+
+def test_a_member_that_works_keeps_a_database_without_tables(tmp_path: Path):
+    make(tmp_path, "flyball/fence.ibd", "commerce/", "mysql.ibd")
+    assert remove_leftovers(tmp_path) == ()
+    assert (tmp_path / "commerce").is_dir()
+
+
+def test_what_holds_a_file_stays(tmp_path: Path):
+    make(tmp_path, "flyball/", "commerce/ledger.ibd")
+    assert remove_leftovers(tmp_path) == ("flyball",)
+    assert (tmp_path / "commerce" / "ledger.ibd").is_file()
+
+
+def test_a_new_data_directory_has_none(tmp_path: Path):
+    make(tmp_path, "mysql.ibd")
+    assert remove_leftovers(tmp_path) == ()
