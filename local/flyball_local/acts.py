@@ -27,7 +27,7 @@ from flyball_local.hosts import Host
 from flyball_local.identity import Identity, identities, read_identity, write_identity
 from flyball_local.member_process import start_member
 from flyball_local.mysql_programs import MySQL
-from flyball_local.stopping import stop_member
+from flyball_local.stopping import kill_member, stop_member
 
 logger = logging.getLogger(__name__)
 
@@ -73,6 +73,10 @@ async def act(tools: Tools, keyspace: Keyspace, step: steps.Step) -> Outcome:
             await _for_member(tools, member, _start(tools, keyspace, member))
         case steps.StopMembers(members):
             await _stop(tools, keyspace, members)
+        case steps.KillMember(member):
+            logger.warning("%s waits for space that is there: it is started again", member, extra={"member": member})
+            await kill_member(tools.home.member(member))
+            tools.attempts.forget(member)
         case steps.RemoveDirectories(members):
             await asyncio.to_thread(_remove, tools.home, keyspace.metadata.uid, members)
     return Outcome.CHANGED

@@ -1,6 +1,7 @@
 """Looking at one keyspace: its records, its members' directories, its processes."""
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
@@ -13,6 +14,7 @@ from flyball.store import Records, Selector
 from flyball_local import mysqld
 from flyball_local.attempts import Attempts
 from flyball_local.credentials import authority_name, wanted_keys
+from flyball_local.full_disk import FullDisks
 from flyball_local.home import Home
 from flyball_local.identity import Identity, check_owner, identities, read_identity
 from flyball_local.member_process import accepts_connections, why_ended
@@ -33,6 +35,7 @@ class Observer:
         self._secrets = secrets
         self._attempts = attempts
         self._clock = clock
+        self._disks = FullDisks()
         self._greeted: dict[str, mysqld.MysqldProcess] = {}
 
     async def look(self, name: str) -> KeyspaceView | Gone:
@@ -87,13 +90,15 @@ class Observer:
         trouble = self._attempts.trouble(name)
         if trouble is not None and trouble.code is Code.FOREIGN_DIRECTORY:
             self._attempts.works(name)
+        process = self._process(identity) if identity is not None else Process.NONE
         if identity is None:
             return MemberView(name, rests=rests, trouble=self._attempts.trouble(name))
         return MemberView(
             name=name,
             identity=identity,
             initialised=(mysqld.data_directory(directory) / mysqld.SYSTEM_TABLES).is_file(),
-            process=self._process(identity),
+            process=process,
+            sleeps=process.alive and self._disks.sleeps_in_vain(directory, time.time()),
             stopped=self._home.stop_mark(name).exists(),
             rests=rests,
             trouble=self._attempts.trouble(name),

@@ -11,7 +11,8 @@ The invariants, in the order in which the candidates below keep them:
 5. A member that shall leave is told so (one at a time a shard, never the reigning primary), and is stopped only
    when the topology service has released exactly this incarnation of it (rule 11).
 6. What a person stopped stays down. What ended by itself is started again, closed, after its rest.
-7. At most ``AT_ONCE`` members start at the same time, and only one is initialised: a small machine has two cores.
+7. What sleeps because its disk was full is ended and started again once there is room: nothing else wakes it.
+8. At most ``AT_ONCE`` members start at the same time, and only one is initialised: a small machine has two cores.
 """
 
 from collections.abc import Iterator
@@ -26,6 +27,7 @@ from flyball_local.steps import (
     CreateShard,
     HoldKeyspace,
     Initialise,
+    KillMember,
     MakeCredentials,
     MovePrimary,
     RemoveDirectories,
@@ -108,6 +110,8 @@ def _stops(view: KeyspaceView) -> Iterator[Step]:
     for member in view.members.values():
         if member.identity is not None and member.process.alive and not _shall_run(view, member):
             yield StopMembers((member.name,))
+        elif member.process is Process.RUNNING and member.sleeps:
+            yield KillMember(member.name)
 
 
 def _starts(view: KeyspaceView) -> Iterator[Step]:

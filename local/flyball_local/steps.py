@@ -82,6 +82,13 @@ class StopMembers:
 
 
 @dataclass(frozen=True, slots=True)
+class KillMember:
+    """End the member's mysqld as a crash does; it is started again at once."""
+
+    member: str
+
+
+@dataclass(frozen=True, slots=True)
 class MovePrimary:
     """Ask for another primary, since this member shall leave."""
 
@@ -107,6 +114,7 @@ Step = (
     | Initialise
     | StartMember
     | StopMembers
+    | KillMember
     | MovePrimary
     | RemoveDirectories
 )
@@ -121,7 +129,9 @@ def in_words(step: Step) -> str:
             parts.append(name)
         case ReplaceShard(read):
             parts.append(read.name)
-        case ClaimDirectory(_, member) | MovePrimary(_, member) | Initialise(member) | StartMember(member):
+        case ClaimDirectory(_, member) | MovePrimary(_, member):
+            parts.append(member)
+        case Initialise(member) | StartMember(member) | KillMember(member):
             parts.append(member)
         case StopMembers(members) | RemoveDirectories(members):
             parts.extend(members)

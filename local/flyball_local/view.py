@@ -40,6 +40,7 @@ class MemberView:
     :param foreign: the directory is not ours: nothing in it may be touched.
     :param stopped: a person stopped it, and it stays down until a person starts it.
     :param rests: it failed a moment ago, and is not tried again yet.
+    :param sleeps: it waits for space on its disk, although there is room again.
     :param trouble: what failed last.
     """
 
@@ -50,6 +51,7 @@ class MemberView:
     process: Process = Process.NONE
     stopped: bool = False
     rests: bool = False
+    sleeps: bool = False
     trouble: Trouble | None = None
 
 

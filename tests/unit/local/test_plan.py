@@ -18,6 +18,7 @@ from flyball_local.steps import (
     DeleteShard,
     HoldKeyspace,
     Initialise,
+    KillMember,
     MakeCredentials,
     MovePrimary,
     ReleaseKeyspace,
@@ -147,6 +148,12 @@ def test_a_foreign_directory_holds_up_its_shard_and_no_other():
     assert isinstance(step, CreateShard)
     assert step.name == "commerce-80-x"
     assert "commerce-x-80-1: theirs" in plan(view).seen
+
+
+def test_a_member_that_sleeps_for_want_of_space_is_ended_once_there_is_room_and_starts_again():
+    asleep = with_member(steady(), NAMES[1], sleeps=True)
+    assert plan(asleep).step == KillMember(NAMES[1])
+    assert plan(with_member(asleep, NAMES[1], process=Process.ENDED, sleeps=False)).step == StartMember(NAMES[1])
 
 
 def test_a_member_that_ended_starts_again_unless_it_rests_or_a_person_stopped_it():
