@@ -13,6 +13,7 @@ from typing import Self
 
 from flyball.errors import Code, MemberError
 from flyball.session import packets
+from flyball.session.tls import Tls
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,8 @@ class Session(asyncio.Protocol):
         self._done: asyncio.Future[packets.Response] | None = None
         self._lost: BaseException | None = None
         self._closed = False
+        self._tls: Tls | None = None
+        self._secured: asyncio.Future[None] | None = None  # while the handshake goes on
 
     @classmethod
     async def connect(cls, target: Target, login: Login, tls: ssl.SSLContext) -> Self:
@@ -102,11 +105,18 @@ class Session(asyncio.Protocol):
             raise MemberError(Code.MEMBER_LOGIN, f"{self.target} offers no TLS", "give the member a certificate")
         transport.write(packets.frame(packets.ssl_request(), self._sequence))
         self._sequence += 1
-        transport.pause_reading()
+        await self._secure(tls)
+        self._send(packets.login(login.user, login.password, greeting.nonce))
+        await self._prove(login, greeting.nonce)
+        self._packets = None
+
+    async def _secure(self, context: ssl.SSLContext) -> None:
+        """Everything from here on goes through TLS, and the certificate is the member's."""
+        self._tls = Tls(context, self.target.tls_name)
+        self._secured = asyncio.get_running_loop().create_future()
+        self._advance_handshake(b"")
         try:
-            secured = await asyncio.get_running_loop().start_tls(
-                transport, self, tls, server_hostname=self.target.tls_name
-            )
+            await self._secured
         except ssl.SSLCertVerificationError as error:
             raise MemberError(
                 Code.MEMBER_LOGIN,
@@ -115,12 +125,8 @@ class Session(asyncio.Protocol):
             ) from error
         except (OSError, EOFError) as error:
             raise _lost(self.target, error) from error
-        if secured is None:  # the connection went away meanwhile
-            raise _lost(self.target, self._lost)
-        self._transport = secured
-        self._send(packets.login(login.user, login.password, greeting.nonce))
-        await self._prove(login, greeting.nonce)
-        self._packets = None
+        finally:
+            self._secured = None
 
     async def _prove(self, login: Login, nonce: bytes) -> None:
         """Answer what the server asks until it says OK."""
@@ -185,11 +191,21 @@ class Session(asyncio.Protocol):
     # --- asyncio.Protocol ---------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the transport; called a second time when TLS is up."""
+        """Keep the transport."""
         self._transport = transport  # type: ignore[assignment]
 
     def data_received(self, data: bytes) -> None:
         """Cut what came into packets."""
+        if self._secured is not None:
+            data = self._advance_handshake(data)
+        elif self._tls is not None:
+            try:
+                data = self._tls.received(data)
+            except (ssl.SSLError, EOFError) as error:
+                self._break(error)
+                return
+            if self._transport is not None and (reply := self._tls.outgoing()):  # to a change of keys, say
+                self._transport.write(reply)
         buffer = self._buffer
         buffer += data
         at = 0
@@ -203,6 +219,30 @@ class Session(asyncio.Protocol):
             self._packet(payload)
         del buffer[:at]
 
+    def _advance_handshake(self, data: bytes) -> bytes:
+        """Pass on what came, send what is due; the plaintext that came behind the handshake is returned."""
+        if self._tls is None or self._secured is None or self._transport is None:
+            return b""
+        plain = b""
+        try:
+            if data:
+                plain = self._tls.received(data)
+            else:
+                self._tls.handshake()
+        except (ssl.SSLError, EOFError) as error:
+            if not self._secured.done():
+                self._secured.set_exception(error)
+        self._transport.write(self._tls.outgoing())  # an alert, after a failure
+        if self._tls.established and not self._secured.done():
+            self._secured.set_result(None)
+        return plain
+
+    def _break(self, error: BaseException) -> None:
+        """What came cannot be understood: the connection is of no use any more."""
+        if self._transport is not None:
+            self._transport.abort()
+        self.connection_lost(error)
+
     def _packet(self, payload: bytes) -> None:
         if self._packets is not None:
             self._packets.put_nowait(payload)
@@ -210,9 +250,8 @@ class Session(asyncio.Protocol):
             try:
                 complete = self._response.feed(payload)
             except (IndexError, KeyError, ValueError) as error:
-                self._lost = error
                 complete = False
-                self.connection_lost(error)
+                self._break(error)
             if complete and not self._done.done():
                 self._done.set_result(self._response)
 
@@ -221,6 +260,8 @@ class Session(asyncio.Protocol):
         self._lost = self._lost or exc or EOFError("the server closed the connection")
         if self._packets is not None:
             self._packets.put_nowait(None)
+        if self._secured is not None and not self._secured.done():
+            self._secured.set_exception(self._lost)
         if self._done is not None and not self._done.done():
             self._done.set_exception(_lost(self.target, self._lost))
         if self.on_lost is not None:
@@ -232,7 +273,8 @@ class Session(asyncio.Protocol):
     def _send(self, payload: bytes) -> None:
         if self._transport is None or self._transport.is_closing():
             raise _lost(self.target, self._lost)
-        self._transport.write(packets.frame(payload, self._sequence))
+        data = packets.frame(payload, self._sequence)
+        self._transport.write(data if self._tls is None else self._tls.sealed(data))
         self._sequence += 1
 
     async def _next_packet(self) -> bytes:
