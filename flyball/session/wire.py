@@ -8,6 +8,7 @@ milliseconds, without waiting for the next probe.
 import asyncio
 import ssl
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Self
 
@@ -51,7 +52,10 @@ class ServerError(MemberError):
     errno: int = 0
 
 
-_READ_TIMEOUT = 1205
+GREETED_WITHIN = 2.0
+"""Seconds from the first packet to the server's greeting. Longer than a probe waits for it."""
+LOGGED_IN_WITHIN = 5.0
+"""Seconds from there to a session, once it may go on."""
 _LOGIN_ERRORS = frozenset({1045, 1044, 3118, 3159, 1862})
 _OWN_ERRORS = {33003: Code.TERM_TOO_OLD, 34007: Code.NOT_EMPTY}
 _SETTINGS = "SET SESSION sql_mode = 'TRADITIONAL', autocommit = 1, time_zone = '+00:00', wait_timeout = 28800"
@@ -76,30 +80,41 @@ class Session(asyncio.Protocol):
         self._secured: asyncio.Future[None] | None = None  # while the handshake goes on
 
     @classmethod
-    async def connect(cls, target: Target, login: Login, tls: ssl.SSLContext) -> Self:
-        """Connect and log in. The caller sets the deadline (``asyncio.timeout``).
+    async def connect(
+        cls, target: Target, login: Login, tls: ssl.SSLContext, logins: asyncio.Semaphore | None = None
+    ) -> Self:
+        """Connect and log in.
 
+        :param logins: bounds how many are past the server's greeting at once: from there on it costs this process.
         :raises SessionLostError: when nothing answers, or not as MySQL does.
         :raises MemberError: MEMBER_LOGIN when the account or the certificate is refused.
         """
         loop = asyncio.get_running_loop()
+        session: Self | None = None
         try:
-            transport, session = await loop.create_connection(lambda: cls(target), target.host, target.port)
-        except OSError as error:
-            raise _lost(target, error) from error
-        try:
-            await session._log_in(transport, login, tls)  # noqa: SLF001 - its own class
-            await session.query(_SETTINGS)
-        except BaseException:
-            session.close()
+            async with asyncio.timeout(GREETED_WITHIN):
+                transport, session = await loop.create_connection(lambda: cls(target), target.host, target.port)
+                greeting = await session._greeted()  # noqa: SLF001 - its own class
+            async with logins or nullcontext(), asyncio.timeout(LOGGED_IN_WITHIN):
+                await session._log_in(transport, greeting, login, tls)  # noqa: SLF001
+                await session.query(_SETTINGS)
+        except BaseException as error:
+            if session is not None:
+                session.close()
+            if isinstance(error, OSError):  # a timeout is one
+                raise _lost(target, error) from error
             raise
         return session
 
-    async def _log_in(self, transport: asyncio.Transport, login: Login, tls: ssl.SSLContext) -> None:
+    async def _greeted(self) -> packets.Greeting:
         hello = await self._next_packet()
         if hello[0] == 0xFF:
             raise self._refusal(packets.failure(hello))
-        greeting = packets.greeting(hello)
+        return packets.greeting(hello)
+
+    async def _log_in(
+        self, transport: asyncio.Transport, greeting: packets.Greeting, login: Login, tls: ssl.SSLContext
+    ) -> None:
         self.connection_id = greeting.connection_id
         if not greeting.capabilities & packets.SSL:
             raise MemberError(Code.MEMBER_LOGIN, f"{self.target} offers no TLS", "give the member a certificate")
@@ -207,8 +222,9 @@ class Session(asyncio.Protocol):
             if self._transport is not None and (reply := self._tls.outgoing()):  # to a change of keys, say
                 self._transport.write(reply)
         buffer = self._buffer
+        answer = self._response if not buffer and self._sequence == 1 else None  # its first bytes
         buffer += data
-        at = 0
+        at = head = answer.skip_head(buffer) if answer is not None else 0
         while len(buffer) - at >= 4:
             size = int.from_bytes(buffer[at : at + 3], "little")
             if len(buffer) - at - 4 < size:
@@ -217,6 +233,8 @@ class Session(asyncio.Protocol):
             payload = bytes(buffer[at + 4 : at + 4 + size])
             at += 4 + size
             self._packet(payload)
+        if answer is not None and not head and at == len(data) and self._done is not None and self._done.done():
+            answer.learn_head(data)
         del buffer[:at]
 
     def _advance_handshake(self, data: bytes) -> bytes:

@@ -2,6 +2,12 @@
 
 A probe must not wait behind an act, nor an act behind a heartbeat that waits for an acknowledgement, so a member has
 up to three sessions. Passwords come from the keyspace's secret, and go nowhere else.
+
+Connecting is paced. A login costs two milliseconds of this process, and at a start, or when a network comes back, all
+members want one at once: if each were given up with the probe that asked for it, none would ever end, and the next
+probes would begin as many anew. So a login goes on when the probe that asked for it is given up, and the next one
+takes its result; and only so many are past the member's greeting at a time. A hung member greets nobody, and takes
+no place.
 """
 
 import asyncio
@@ -28,17 +34,25 @@ _RESTART_FAILED = 3707
 """CLONE is done, and mysqld cannot restart itself: the engine does that."""
 
 
+LOGINS = 16
+"""Logins at once, over all members."""
+
+
 @dataclass(slots=True)
 class _Member:
     target: Target
     sessions: dict[str, Session] = field(default_factory=dict)
-    connecting: asyncio.Lock = field(default_factory=asyncio.Lock)
+    connecting: dict[str, "asyncio.Task[Session]"] = field(default_factory=dict)
     clone: "asyncio.Task[None] | None" = None
+    closed: bool = False
 
     def close(self) -> None:
+        self.closed = True
         for session in self.sessions.values():
             session.close()
         self.sessions.clear()
+        for task in self.connecting.values():
+            task.cancel()
         if self.clone is not None:
             self.clone.cancel()
 
@@ -50,6 +64,7 @@ class SqlMembers:
         self._secrets = secrets
         self._members: dict[tuple[str, str], _Member] = {}
         self._tls: dict[str, ssl.SSLContext] = {}
+        self._logins = asyncio.Semaphore(LOGINS)
 
     async def probe(self, shard: Shard, member: MemberSpec, on_lost: Callable[[], None]) -> Snapshot:
         """One round trip on the kept session."""
@@ -113,12 +128,17 @@ class SqlMembers:
             return session
         if session is not None:
             session.close()
+        connecting = member.connecting.get(purpose)
+        if connecting is None:
+            connecting = asyncio.create_task(self._connect(shard, target), name=f"connect {purpose} {target}")
+            member.connecting[purpose] = connecting
+            connecting.add_done_callback(lambda task: _connected(member, purpose, task))
+        return await asyncio.shield(connecting)
+
+    async def _connect(self, shard: Shard, target: Target) -> Session:
         secret = await self._secret(shard)
-        session = await Session.connect(
-            target, Login(accounts.TOPOLOGY, secret["topology"]), self._context(secret["ca"])
-        )
-        member.sessions[purpose] = session
-        return session
+        login = Login(accounts.TOPOLOGY, secret["topology"])
+        return await Session.connect(target, login, self._context(secret["ca"]), self._logins)
 
     async def _secret(self, shard: Shard) -> Secret:
         secret = await self._secrets.get(shard.spec.credentials)
@@ -157,6 +177,17 @@ class SqlMembers:
         )
         cloning = await self._session(shard, spec, "clone")
         member.clone = asyncio.create_task(_clone(cloning, statement), name=f"clone {spec.name}")
+
+
+def _connected(member: _Member, purpose: str, task: "asyncio.Task[Session]") -> None:
+    """Keep the session, whether anybody waits for it still or not."""
+    member.connecting.pop(purpose, None)
+    if task.cancelled() or task.exception() is not None:
+        return
+    if member.closed:
+        task.result().close()
+    else:
+        member.sessions[purpose] = task.result()
 
 
 async def _clone(session: Session, statement: str) -> None:
