@@ -71,7 +71,7 @@ class Loop(Generic[K, V, S]):
 
     :param name: for logs, metrics and errors.
     :param interval: the longest time between two passes of a sound key, in seconds; the true one is up to a
-        fifth shorter, at random, so that keys spread.
+        fifth shorter, at random, so that keys spread. A function gives it for a number of keys.
     :param backoff: rests after failures.
     :param rest: the shortest time from a failed pass, edges or not, or from one that only asked for an early
         ``again``, to the next one, in seconds.
@@ -87,7 +87,7 @@ class Loop(Generic[K, V, S]):
         name: str,
         controller: Controller[K, V, S],
         *,
-        interval: float,
+        interval: float | Callable[[int], float],
         deadlines: Deadlines,
         backoff: Backoff,
         rest: float = 0.05,
@@ -102,7 +102,9 @@ class Loop(Generic[K, V, S]):
         self.name = name
         self._controller = controller
         self._deadlines = deadlines
-        self._pace = Pace(interval, min(rest, interval), in_a_row, backoff, random or backoff.random)
+        self._interval = interval if callable(interval) else None
+        first = interval(0) if callable(interval) else interval
+        self._pace = Pace(first, min(rest, first), in_a_row, backoff, random or backoff.random)
         self._workers = workers
         self._hooks = hooks or LoopHooks()
         self._clock = clock
@@ -124,6 +126,7 @@ class Loop(Generic[K, V, S]):
         place = self._places.get(key)
         if place is None:
             place = self._places[key] = Place(key)
+            self._set_pace()
             self._schedule(place, -inf)
         elif place.gone:  # added again while its last pass is still in flight
             place.gone, place.woken = False, True
@@ -267,6 +270,12 @@ class Loop(Generic[K, V, S]):
             place.timer.cancel()
         self._ready.pop(place.key, None)
         del self._places[place.key]
+        self._set_pace()
+
+    def _set_pace(self) -> None:
+        """The interval for as many keys as there are."""
+        if self._interval is not None:
+            self._pace = replace(self._pace, interval=self._interval(len(self._places)))
 
     # --- telling -------------------------------------------------------------------------------------
 

@@ -26,15 +26,24 @@ class Cache(Generic[R]):
         self._kind = kind
         self._changed = changed
         self._known: dict[str, R] = {}
+        self._by_shard: dict[str | None, dict[str, R]] = {}
         self.synced = asyncio.Event()
 
     def all(self) -> tuple[R, ...]:
         """Every record, oldest first."""
-        return tuple(sorted(self._known.values(), key=lambda record: (record.metadata.created, record.name)))
+        return tuple(sorted(self._known.values(), key=_age))
+
+    def about(self, shard: str) -> tuple[R, ...]:
+        """Those about the shard, and those about no shard in particular, oldest first."""
+        found = (*self._by_shard.get(shard, {}).values(), *self._by_shard.get(None, {}).values())
+        return tuple(sorted(found, key=_age)) if len(found) > 1 else found
 
     def put(self, record: R) -> None:
         """Take in what this service has written."""
+        if (known := self._known.get(record.name)) is not None:
+            self._drop(known)
         self._known[record.name] = record
+        self._by_shard.setdefault(_shard_of(record), {})[record.name] = record
 
     def get(self, name: str) -> R | None:
         """The record of that name."""
@@ -59,15 +68,32 @@ class Cache(Generic[R]):
                     return
                 if known == record:
                     return
-                self._known[record.name] = record
+                self.put(record)
                 self._changed(record)
             case Deleted(record):
-                if self._known.pop(record.name, None) is not None:
+                gone = self._known.get(record.name)
+                if gone is not None:
+                    self._drop(gone)
                     self._changed(record)
             case Synced():
                 self.synced.set()
             case Unreadable():
                 logger.warning("%s", event.error)
+
+    def _drop(self, record: R) -> None:
+        del self._known[record.name]
+        of_shard = self._by_shard[_shard_of(record)]
+        del of_shard[record.name]
+        if not of_shard:
+            del self._by_shard[_shard_of(record)]
+
+
+def _age(record: Record) -> tuple[str, str]:
+    return record.metadata.created, record.name
+
+
+def _shard_of(record: Record) -> str | None:
+    return record.spec.shard if isinstance(record, Failover | Operation) else None
 
 
 def _ended(record: Record) -> bool:

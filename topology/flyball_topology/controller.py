@@ -29,12 +29,13 @@ from flyball_topology.budgets import Budgets, Kind
 from flyball_topology.cache import Cache
 from flyball_topology.crashpoints import CrashPoints
 from flyball_topology.decide import FENCE_TRY, decide
-from flyball_topology.diagnose import diagnose, primary_is_dead
+from flyball_topology.diagnose import diagnose
+from flyball_topology.failover import lost_by_own_word
 from flyball_topology.fetching import FETCH_TRY
 from flyball_topology.findings import Kind as Kinds
 from flyball_topology.members import Members
 from flyball_topology.metrics import Metrics
-from flyball_topology.publish import publish
+from flyball_topology.publish import Told, publish
 from flyball_topology.reseed import CLONE_TRY
 from flyball_topology.steps import Step
 from flyball_topology.view import Fleet, Tried, View
@@ -71,7 +72,10 @@ class _Memory:
     emergencies: list[float] = field(default_factory=list)
     beat_at: float = -1.0
     reigning: int = 0
-    dead: bool = False
+    rests: bool = False
+    """Whether the last pass took no step, wrote nothing and did not fail."""
+    published: Told | None = None
+    """What the status stands for that was found right last time."""
 
 
 class ShardController:
@@ -83,6 +87,7 @@ class ShardController:
         members: Members,
         failovers: Cache[Failover],
         operations: Cache[Operation],
+        declared: Cache[Shard],
         *,
         wake: Callable[[str], None],
         clock: Callable[[], float],
@@ -94,6 +99,7 @@ class ShardController:
         self._members = members
         self._failovers = failovers
         self._operations = operations
+        self._declared = declared
         self._wake = wake
         self._clock = clock
         self._metrics = metrics
@@ -101,6 +107,7 @@ class ShardController:
         self._crash_points = crash_points or CrashPoints()
         self._writing = Writing(records, failovers, operations, self._crash_points, metrics)
         self._memory: dict[str, _Memory] = {}
+        self._lost: set[str] = set()
         self._budgets = Budgets()
         self._reached_at = clock()
 
@@ -108,11 +115,8 @@ class ShardController:
 
     async def observe(self, key: str, /) -> View:
         """One view of the shard."""
-        shard = await self._records.get(Shard, key)
-        if shard is None:
-            raise no_such(Shard, key)
         memory = self._of(key)
-        memory.shard = shard
+        shard = memory.shard = await self._read(key, memory)
         transition = shard.status.transition
         now = self._clock()
         self._enter_phase(memory, transition, now)
@@ -125,8 +129,8 @@ class ShardController:
         if memory.reigning != shard.status.reign.term:
             memory.reigning = shard.status.reign.term
             memory.watch.beats.reset()
-        failovers = tuple(f for f in self._failovers.all() if f.spec.shard == key and not f.status.outcome.ended)
-        operations = tuple(o for o in self._operations.all() if _touches(o, shard))
+        failovers = tuple(f for f in self._failovers.about(key) if not f.status.outcome.ended)
+        operations = tuple(o for o in self._operations.about(key) if _touches(o, shard))
         self._give_back(shard, operations)
         view = View(
             now=now,
@@ -140,10 +144,10 @@ class ShardController:
             tried=dict(memory.tried),
             moves=self._budgets.of(Kind.MOVE, key, shard.spec.keyspace),
             clones=self._budgets.of(Kind.CLONE, key, shard.spec.keyspace),
-            fleet=self._fleet(),
+            fleet=Fleet(len(self._memory), len(self._lost)),
             beat_hung=memory.watch.beats.hung(),
         )
-        memory.dead = primary_is_dead(view)
+        (self._lost.add if lost_by_own_word(view) else self._lost.discard)(key)
         self._beat(memory, view)
         self._forget_what_helped(memory, view)
         self._metrics.observed(view)
@@ -198,7 +202,7 @@ class ShardController:
         """Publish the status at rest, and when something failed."""
         self._metrics.decided(key, decision)
         memory = self._of(key)
-        memory.waits = decision.step is None  # for something that only a new look can show
+        memory.waits = memory.rests = decision.step is None  # for something that only a new look can show
         if view is None or memory.shard is None:
             return
         if isinstance(outcome, InputError) and outcome.code is Code.NO_SUCH_OBJECT:
@@ -207,8 +211,13 @@ class ShardController:
             return
         if memory.shard.metadata.revision != view.shard.metadata.revision:
             return  # this pass has written already; the next one publishes
+        told = Told.of(view, decision)
+        if told == memory.published:
+            return
         status = publish(view, decision)
+        memory.published = told
         if status != memory.shard.status:
+            memory.rests, memory.published = False, None
             with suppress(ConflictError):  # whoever was first wakes this shard again
                 memory.shard = await self._records.replace_status(memory.shard.model_copy(update={"status": status}))
 
@@ -223,6 +232,7 @@ class ShardController:
         memory = self._memory.pop(key, None)
         if memory is not None:
             memory.watch.stop()
+        self._lost.discard(key)
         self._members.forget(key)
         self._metrics.forget(key)
 
@@ -245,24 +255,32 @@ class ShardController:
         """When the shard failed over before this service watched it, on this service's clock."""
         today, now = self._today(), self._clock()
         found = []
-        for failover in self._failovers.all():
-            if failover.spec.shard == key and _was_emergency(failover):
+        for failover in self._failovers.about(key):
+            if _was_emergency(failover):
                 age = (today - datetime.fromisoformat(failover.metadata.created)).total_seconds()
                 found.append(now - max(age, 0.0))
         return sorted(found)[-KEPT_EMERGENCIES:]
 
     # --- observing ----------------------------------------------------------------------------------------
 
+    async def _read(self, key: str, memory: _Memory) -> Shard:
+        """The record. A shard at rest is not read again while the watch tells of nothing new: the first step is a
+        swap, or carries a term, so a word that comes late costs a conflict at most. Else it is read from the store.
+        """
+        known, last = self._declared.get(key), memory.shard
+        same = known is not None and last is not None and known.metadata.revision == last.metadata.revision
+        if memory.rests and same and last is not None and last.status.transition is None:
+            return last
+        memory.rests = False
+        shard = await self._records.get(Shard, key)
+        if shard is None:
+            raise no_such(Shard, key)
+        return shard
+
     def _enter_phase(self, memory: _Memory, transition: Transition | None, now: float) -> None:
         phase = (transition.phase, transition.term, transition.failover) if transition else ()
         if phase != memory.phase:
             memory.phase, memory.phase_since, memory.failure, memory.failures = phase, now, "", 0
-
-    def _fleet(self) -> Fleet:
-        return Fleet(
-            shards=len(self._memory),
-            dead=sum(memory.dead for memory in self._memory.values()),
-        )
 
     def _beat(self, memory: _Memory, view: View) -> None:
         primary = view.primary

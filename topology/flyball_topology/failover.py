@@ -14,7 +14,10 @@ from flyball_topology.changes import Deciding, failover_change, new_failover, re
 from flyball_topology.findings import Finding, Kind
 from flyball_topology.revocation import describe_missing, unrevokable
 from flyball_topology.steps import Step
-from flyball_topology.view import Channel, View
+from flyball_topology.view import Channel, Reach, View
+
+HOLD = 0.5
+"""Seconds between two looks while the observer is suspect: hundreds of shards may look."""
 
 CAUSES = frozenset({Kind.PRIMARY_DEAD, Kind.PRIMARY_CLOSED, Kind.PRIMARY_CANNOT_WRITE})
 
@@ -32,11 +35,15 @@ def start(view: View, cause: Finding, seen: tuple[str, ...]) -> Deciding:
         return wait(
             view, "anti-flap: the fault may be moving with the primary", "the rest to end", seen=seen, refused=refused
         )
-    if _by_own_word(view, cause) and fleet_suspects_observer(view.fleet.dead, view.fleet.shards):
-        refused = (f"failover: {view.fleet.dead} of {view.fleet.shards} primaries look dead at once",)
-        return wait(
-            view, "when so many look dead at once, the observer is suspect", "the others", seen=seen, refused=refused
-        )
+    if (
+        cause.kind is Kind.PRIMARY_DEAD
+        and lost_by_own_word(view)
+        and fleet_suspects_observer(view.fleet.lost, view.fleet.shards)
+    ):
+        refused = (f"failover: more than a fifth of the {view.fleet.shards} primaries look dead at once",)
+        why = "when so many look dead at once, the observer is suspect"
+        awaited = ("a replica that has lost the primary too", "the other shards' primaries")
+        return wait(view, why, *awaited, seen=seen, refused=refused, again=HOLD)
     issued = view.shard.status.issued + 1
     change = new_failover(view, issued, str(cause))
     step = Step(
@@ -70,9 +77,13 @@ def _transition(issued: int, failover: str, reason: str) -> Transition:
     return Transition(mode=Mode.EMERGENCY, phase=Phase.ISSUED, term=issued, failover=failover, reason=reason)
 
 
-def _by_own_word(view: View, cause: Finding) -> bool:
-    """Whether no replica confirms the death: each that answers may be cut off just as the observer is."""
-    if cause.kind is not Kind.PRIMARY_DEAD or view.primary is None:
+def lost_by_own_word(view: View) -> bool:
+    """Whether the primary does not answer, and no replica that does has lost it too.
+
+    One unanswered probe counts: that so many go unanswered at once must be known *before* the first of them is
+    believed to be dead, seconds later.
+    """
+    if view.primary is None or view.primary.reach not in {Reach.REFUSED, Reach.SILENT}:
         return False
     address = view.primary.spec.address
     return not any(

@@ -10,6 +10,7 @@ as empty ones. Who holds rows there has *diverged*, whatever its GTIDs say; the 
 
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 
 from flyball.gtid import NOTHING, GtidSet
 from flyball_topology.view import HOUSEKEEPING, MemberView, Snapshot, View
@@ -17,7 +18,13 @@ from flyball_topology.view import HOUSEKEEPING, MemberView, Snapshot, View
 
 def base(view: View) -> GtidSet:
     """The line as it was when the present reign began."""
-    return GtidSet.parse(view.reign.base)
+    return _parsed(view.reign.base)
+
+
+@lru_cache(maxsize=8192)
+def _parsed(text: str) -> GtidSet:
+    """A reign's base stays for as long as it reigns."""
+    return GtidSet.parse(text)
 
 
 def writers(view: View) -> frozenset[str]:
@@ -81,6 +88,15 @@ def beside_the_line(view: View, member: MemberView) -> Beside:
     is not connected: a commit that waits for its acknowledgements is at the replicas before it is executed, and a
     replica that holds more than its source cannot connect to it.
     """
+    known = view.beside.get(member.name)
+    if known is None or known[0] is not member:
+        known = view.beside[member.name] = (member, _beside(view, member))
+    found = known[1]
+    assert isinstance(found, Beside)
+    return found
+
+
+def _beside(view: View, member: MemberView) -> Beside:
     snapshot = member.seen
     if snapshot is None or not view.reign.term:
         return Beside(Errant.NONE)

@@ -1,8 +1,15 @@
-"""Metrics of the topology service, for Prometheus: what the loop does, what it finds, what it decides."""
+"""Metrics of the topology service, for Prometheus: what the loop does, what it finds, what it decides.
 
-from collections.abc import Callable
+A pass leaves what it saw; the gauges of all shards are set from that when somebody asks for them. So a thousand
+shards cost a pass nothing, and a scrape some tenths of a second.
+"""
+
+import time
+from collections.abc import Callable, Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
 
 from flyball.controller import Outcome, Stage
 from flyball.decision import Decision
@@ -14,11 +21,28 @@ from flyball_topology.steps import Step
 from flyball_topology.view import View
 
 
+class _Before(Collector):
+    """Has no metrics of its own; does something before the others are collected."""
+
+    def __init__(self, do: Callable[[], None]) -> None:
+        self._do = do
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing: asked at registration."""
+        return ()
+
+    def collect(self) -> Iterable[Metric]:
+        """Do it."""
+        self._do()
+        return ()
+
+
 class Metrics(LoopHooks):
     """One registry; the names begin with ``flyball_topology_``. Times are in seconds."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self.registry.register(_Before(self._set_gauges))  # the first to be collected
         self.passes = Counter(
             "flyball_topology_loop_passes", "Passes of the loop.", ["outcome"], registry=self.registry
         )
@@ -57,6 +81,9 @@ class Metrics(LoopHooks):
         )
         self.leading = Gauge("flyball_topology_leading", "Whether this process leads.", registry=self.registry)
         self.on_pass: Callable[[], None] = lambda: None
+        self._views: dict[str, View] = {}
+        self._passed: dict[str, float] = {}
+        self._children: dict[tuple[str, str], Counter] = {}
         self._kinds: dict[str, set[str]] = {}
         self._members: dict[str, set[str]] = {}
 
@@ -72,10 +99,22 @@ class Metrics(LoopHooks):
         self.passes.labels(failed.value if failed else outcome.value if isinstance(outcome, Outcome) else "rest").inc()
         self.pass_seconds.observe(seconds)
         self.on_pass()
-        self.last_pass.labels(str(key)).set_to_current_time()
+        self._passed[str(key)] = time.time()
 
     def observed(self, view: View) -> None:
         """What a view shows."""
+        self._views[view.shard.name] = view
+
+    def _set_gauges(self) -> None:
+        """The gauges of the shards, as they were seen last."""
+        for shard, moment in self._passed.items():
+            self.last_pass.labels(shard).set(moment)
+        for view in self._views.values():
+            self._set_gauges_of(view)
+        self._views.clear()
+        self._passed.clear()
+
+    def _set_gauges_of(self, view: View) -> None:
         shard = view.shard.name
         counts: dict[str, int] = {}
         for finding in diagnose(view):
@@ -97,7 +136,10 @@ class Metrics(LoopHooks):
     def decided(self, shard: str, decision: Decision[Step]) -> None:
         """Whether a step was chosen, refused, or nothing is due."""
         kind = "step" if decision.step else "refused" if decision.refused else "wait" if decision.awaited else "rest"
-        self.decisions.labels(shard, kind).inc()
+        counter = self._children.get((shard, kind))
+        if counter is None:
+            counter = self._children[shard, kind] = self.decisions.labels(shard, kind)
+        counter.inc()
 
     def reigns(self, shard: Shard, transition: Transition) -> None:
         """A change of primary succeeded; those without a record of their own are counted here."""
@@ -110,6 +152,7 @@ class Metrics(LoopHooks):
 
     def forget(self, shard: str) -> None:
         """The shard is gone: so are its series."""
+        self._views.pop(shard, None)
         for kind in self._kinds.pop(shard, set()):
             self.findings.remove(shard, kind)
         for member in self._members.pop(shard, set()):

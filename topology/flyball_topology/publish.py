@@ -3,6 +3,9 @@
 It changes only when the state does: lag in classes, no time stamps, no counters.
 """
 
+from dataclasses import dataclass
+from typing import Self
+
 from flyball.decision import Decision
 from flyball.records.base import Condition
 from flyball.records.shard import DecisionStatus, Intent, MemberStatus, Role, ShardStatus
@@ -11,6 +14,37 @@ from flyball_topology.findings import Finding
 from flyball_topology.line import Errant, beside_the_line
 from flyball_topology.steps import Step
 from flyball_topology.view import MemberView, View
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """All that a published status depends on: while it stays the same, so does the status."""
+
+    revision: str
+    decision: Decision[Step]
+    findings: tuple[Finding, ...]
+    members: tuple[tuple[object, ...], ...]
+    waiting: bool
+
+    @classmethod
+    def of(cls, view: View, decision: Decision[Step]) -> Self:
+        """What ``publish`` would tell of this view; costs a tenth of it."""
+        primary = view.primary.seen if view.primary else None
+        return cls(
+            view.shard.metadata.revision,
+            decision,
+            diagnose(view),
+            tuple((member.reach, lag_class(member), *_state(view, member)) for member in view.members.values()),
+            bool(primary and primary.waiting),
+        )
+
+
+def _state(view: View, member: MemberView) -> tuple[object, ...]:
+    last = member.snapshot
+    if last is None:
+        return ()
+    beside = beside_the_line(view, member)
+    return (last.uuid, last.opened, last.clone_state, last.is_empty, last.offline, last.takes_writes, beside)
 
 
 def publish(view: View, decision: Decision[Step]) -> ShardStatus:

@@ -3,6 +3,7 @@
 It is written once here, when a keyspace begins; resharding swaps it. One key a keyspace, on the same loop kernel.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from flyball import keyrange
@@ -11,7 +12,7 @@ from flyball.decision import Decision
 from flyball.errors import FlyballError
 from flyball.records import Keyspace, Shard
 from flyball.records.keyspace import ShardRoute
-from flyball.store.port import Records, Selector, no_such
+from flyball.store.port import Records, no_such
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +55,18 @@ def plan(view: RoutingView) -> Decision[SetRouting]:
 class RoutingController:
     """Writes ``Keyspace.status.routing``."""
 
-    def __init__(self, records: Records) -> None:
+    def __init__(self, records: Records, shards: Callable[[str], tuple[Shard, ...]]) -> None:
         self._records = records
+        self._shards = shards
 
     async def observe(self, key: str, /) -> RoutingView:
         """The keyspace and its shards."""
         keyspace = await self._records.get(Keyspace, key)
         if keyspace is None:
             raise no_such(Keyspace, key)
-        return RoutingView(keyspace, await self._records.list(Shard, Selector(keyspace=key)))
+        if keyspace.status.routing:
+            return RoutingView(keyspace, ())  # it stands, whatever becomes of the shards
+        return RoutingView(keyspace, self._shards(key))
 
     def decide(self, key: str, view: RoutingView, /) -> Decision[SetRouting]:
         """The routing to record, if it is time."""

@@ -150,10 +150,10 @@ class MemberView:
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """How many shards there are, and how many primaries are dead by this observer's word alone."""
+    """How many shards there are, and how many primaries do not answer, by this observer's word alone."""
 
     shards: int = 1
-    dead: int = 0
+    lost: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +191,8 @@ class View:
     """Seconds that the oldest unanswered heartbeat has been waiting."""
     findings: tuple[Finding, ...] | None = field(default=None, init=False, compare=False, repr=False)
     """What ``diagnose`` found, once somebody has asked; a view made from this one is diagnosed by itself."""
+    beside: dict[str, tuple[MemberView, object]] = field(default_factory=dict, init=False, compare=False, repr=False)
+    """The same for what ``line.beside_the_line`` found of each member."""
 
     @property
     def reign(self) -> Reign:

@@ -123,12 +123,14 @@ class Service:
         self._caches: tuple[Cache[Any], ...] = (
             failovers := Cache(tripped, Failover, lambda _: None),
             operations := Cache(tripped, Operation, lambda _: None),
+            declared := Cache(tripped, Shard, lambda _: None),
         )
         self.controller = ShardController(
             tripped,
             members,
             failovers,
             operations,
+            declared,
             wake=lambda _: None,
             clock=lambda: world.now,
             metrics=Metrics(),

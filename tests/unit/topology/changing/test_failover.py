@@ -93,18 +93,18 @@ def lonely(view):
 
 
 def test_when_so_many_look_dead_at_once_the_observer_is_suspect():
-    view = replace(lonely(dead(healthy(), "m1", Reach.SILENT)), fleet=Fleet(shards=10, dead=4))
+    view = replace(lonely(dead(healthy(), "m1", Reach.SILENT)), fleet=Fleet(shards=10, lost=4))
     decision = decide(view)
     assert decision.step is None
-    assert "4 of 10" in decision.refused[0]
+    assert "more than a fifth of the 10 primaries" in decision.refused[0]
 
 
 def test_a_death_that_a_replica_confirms_is_believed_even_then():
-    assert begun(replace(dead(healthy(), "m1"), fleet=Fleet(shards=10, dead=4)))
+    assert begun(replace(dead(healthy(), "m1"), fleet=Fleet(shards=10, lost=4)))
 
 
 def test_few_deaths_are_believed():
-    assert begun(replace(lonely(dead(healthy(), "m1", Reach.SILENT)), fleet=Fleet(shards=10, dead=3)))
+    assert begun(replace(lonely(dead(healthy(), "m1", Reach.SILENT)), fleet=Fleet(shards=10, lost=3)))
 
 
 def test_a_person_gets_one_from_a_living_primary():
