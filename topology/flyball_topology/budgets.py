@@ -44,6 +44,8 @@ class Budgets:
 
     def of(self, kind: Kind, shard: str, keyspace: str) -> Scopes:
         """The three budgets that a step on ``shard`` must fit."""
+        if not self._spent:
+            return _LIMITS[kind]
         first, second, third = (self._spent.get(key, limit) for key, limit in self._keys(kind, shard, keyspace))
         return first, second, third
 

@@ -58,8 +58,10 @@ def hollow(view: View) -> GtidSet:
 
 
 def stray(view: View, snapshot: Snapshot) -> GtidSet:
-    """What the server has received beside the line, housekeeping apart."""
-    return snapshot.received.without_tag(HOUSEKEEPING).subtract(line_of(view, snapshot))
+    """What the server has received beside the line, housekeeping apart: quick where all are the writers' own."""
+    plain = snapshot.received.without_tag(HOUSEKEEPING)
+    others = plain.sids - writers(view)
+    return plain.only_uuids(others).subtract(base(view).union(declared(view))) if others else NOTHING
 
 
 class Errant(Enum):

@@ -7,6 +7,7 @@ carries its term, and every write its revision. The lease only keeps two from wo
 import asyncio
 import logging
 import os
+import resource
 import signal
 import socket
 import time
@@ -46,7 +47,7 @@ INTERVAL = 1.0
 LONGEST_INTERVAL = 1.6
 """The same in a large fleet. A look comes up to a fifth earlier; together with a probe's own second it stays well
 below the three seconds within which a replica must have heard its source."""
-A_SECOND = 600
+A_SECOND = 400
 """Shards that are looked at in a second before looks grow rarer."""
 ALONE_AFTER = 10.0
 """Seconds after which a leader that no member answers makes room for a standby, which may be better placed."""
@@ -269,9 +270,17 @@ class State:
         return True, f"{self.role}\n"
 
 
+def _take_descriptors() -> None:
+    """As many file descriptors as this process may have: a shard takes seven sessions at most, and 1024 is common."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(OSError, ValueError):  # a limit that may not be used in full
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
 def main(settings: Settings) -> None:
     """Run the service until SIGTERM or SIGINT."""
     configure()
+    _take_descriptors()
 
     async def until_told() -> None:
         serving = asyncio.create_task(run(settings))

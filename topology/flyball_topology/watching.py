@@ -62,7 +62,9 @@ class Watch:
         pending = [probe for probe in glanced if not probe.done()]
         if pending:
             await asyncio.wait(pending, timeout=GLANCE)
-        return MappingProxyType({name: self._with_lag(watched.view) for name, watched in self._watched.items()})
+        for watched in self._watched.values():
+            watched.view = self._with_lag(watched.view)
+        return MappingProxyType({name: watched.view for name, watched in self._watched.items()})
 
     def learn(self, name: str, snapshot: Snapshot) -> None:
         """Take what an act returned as the member's newest snapshot."""
@@ -149,9 +151,8 @@ class Watch:
         )
 
     def _with_lag(self, view: MemberView) -> MemberView:
-        if view.seen is None:
-            return replace(view, lag=None)
-        return replace(view, lag=self.beats.lag(view.seen.beat))
+        lag = None if view.seen is None else self.beats.lag(view.seen.beat)
+        return view if lag == view.lag else replace(view, lag=lag)
 
 
 def _advanced(before: Channel | None, now: Channel | None) -> bool:

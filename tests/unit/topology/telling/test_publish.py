@@ -6,7 +6,7 @@ import pytest
 
 from flyball.records.shard import Intent, LagClass, Role
 from flyball_topology.decide import decide
-from flyball_topology.publish import publish
+from flyball_topology.publish import Told, publish
 from tests.unit.topology.views import (
     NOW,
     dead,
@@ -90,3 +90,30 @@ def test_a_member_is_released_once_it_has_left_the_ack_set_and_not_before():
     assert released(with_status(left, ackers_next=("m1", "m2", "m3"))) is None
     assert released(with_status(left, transition=emergency(left).shard.status.transition)) is None
     assert released(with_status(healthy(), ackers=("m1", "m2"))) is None
+
+
+def test_what_is_not_published_anew_would_read_the_same():
+    view = healthy()
+    stray = gtids(m1="1-9", m3="1-2")
+    views = [
+        view,
+        dead(view, "m1"),
+        dead(view, "m1", failures=1, since=NOW),
+        dead(view, "m3"),
+        restarted(view, "m1"),
+        restarted(view, "m2"),
+        on_channel(view, "m2", receiver="OFF"),
+        holding(view, "m3", stray),
+        holding(view, "m3", gtids(m1="1-9", m3="1-3")),
+        seeing(view, "m1", waiting=1),
+        seeing(view, "m1", waiting=2),
+        seeing(view, "m2", clone_state="In Progress"),
+        seeing(view, "m2", uuid="0000000f-0000-4000-8000-00000000000f"),
+        seeing(view, "m2", offline=True),
+        *(member(view, "m2", lag=seconds) for seconds in (None, 0.5, 3.0, 11.0, 61.0)),
+    ]
+    told_of = [(Told.of(view, decide(view)), told(view)) for view in views]
+    for one, status in told_of:
+        for other, status_of_other in told_of:
+            assert one != other or status == status_of_other
+    assert len({str(status) for _, status in told_of}) > 12, "the views do not tell enough apart"
