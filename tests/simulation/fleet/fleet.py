@@ -188,6 +188,10 @@ class Fleet:
         """How many members have been probed."""
         return len(self._probed)
 
+    def member(self, shard: str, name: str) -> Member:
+        """One member, by name."""
+        return self._named(shard).members[name]
+
     def serving(self) -> int:
         """How many shards have a primary that takes writes."""
         return sum(place.primary() is not None for place in self._places)

@@ -47,10 +47,12 @@ class Member:
         self._probed = probed
         self._listener: asyncio.Server | None = None
         self._connections: set[Connection] = set()
+        self._ungreeted: list[Connection] = []
         self._held: list[tuple[Connection, str]] = []
         self._waiting: list[tuple[Connection, list[Commit], list[bytes], Snapshot | None]] = []
         self._seen: tuple[Snapshot, bytes] | None = None
-        self._count = 0
+        self.connected = 0
+        """Connections that were ever made."""
 
     async def listen(self) -> None:
         """Begin to listen."""
@@ -66,6 +68,7 @@ class Member:
             self._listener = None
         for connection in list(self._connections):
             connection.abort()
+        self._ungreeted.clear()
         self._held.clear()
         self._waiting.clear()
         self.world.kill(self.name)
@@ -82,6 +85,9 @@ class Member:
             await self.listen()
             return
         server.stalled = False
+        ungreeted, self._ungreeted = self._ungreeted, []
+        for connection in ungreeted:
+            connection.greet()
         held, self._held = self._held, []
         for connection, text in held:
             self.asked(connection, text)
@@ -89,12 +95,16 @@ class Member:
     # --- connections ----------------------------------------------------------------------------------------
 
     def _connect(self) -> Connection:
-        self._count += 1
-        return Connection(self, self._count)
+        return Connection(self, self.connected + 1)
 
     def joined(self, connection: Connection) -> None:
         """See ``wire.Answers``."""
+        self.connected += 1
         self._connections.add(connection)
+        if self.world[self.name].stalled:
+            self._ungreeted.append(connection)
+        else:
+            connection.greet()
 
     def left(self, connection: Connection) -> None:
         """See ``wire.Answers``."""

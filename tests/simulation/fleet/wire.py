@@ -29,7 +29,7 @@ class Answers(Protocol):
     passwords: dict[str, str]
 
     def joined(self, connection: "Connection") -> None:
-        """Somebody connected."""
+        """Somebody connected, and is to be greeted."""
 
     def left(self, connection: "Connection") -> None:
         """The connection is gone."""
@@ -55,6 +55,9 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport  # type: ignore[assignment]
         self.member.joined(self)
+
+    def greet(self) -> None:
+        """Say hello: the server speaks first."""
         self.send(0, greeting(self.member.version, self._number, self._nonce))
 
     def connection_lost(self, exc: BaseException | None) -> None:
