@@ -74,6 +74,8 @@ class _Memory:
     reigning: int = 0
     rests: bool = False
     """Whether the last pass took no step, wrote nothing and did not fail."""
+    by_watch: bool = False
+    """Whether the record of this pass is what the watch told last, and was not read."""
     published: Told | None = None
     """What the status stands for that was found right last time."""
 
@@ -160,6 +162,8 @@ class ShardController:
     async def act(self, key: str, step: Step, /) -> Outcome:
         """Carry out the step. A member's refusal is the next view's business, not the loop's."""
         memory = self._of(key)
+        if memory.by_watch and await self._has_changed(key, memory):
+            return Outcome.CHANGED
         started, moment = self._clock(), self._today()
         if step.remedies:  # a remedy that only asks, by a record, is paced like any other
             tried = memory.tried.get(step.remedies)
@@ -263,15 +267,26 @@ class ShardController:
 
     # --- observing ----------------------------------------------------------------------------------------
 
+    async def _has_changed(self, key: str, memory: _Memory) -> bool:
+        """Whether the record is another one than the watch told of.
+
+        A leader that slept through its replacement wakes up before its watch does. Terms do not stop all that it
+        would do by an old record: an ack set changes within a term (rule 11).
+        """
+        memory.by_watch = memory.rests = False
+        shard, known = await self._records.get(Shard, key), memory.shard
+        return shard is None or known is None or shard.metadata.revision != known.metadata.revision
+
     async def _read(self, key: str, memory: _Memory) -> Shard:
-        """The record. A shard at rest is not read again while the watch tells of nothing new: the first step is a
-        swap, or carries a term, so a word that comes late costs a conflict at most. Else it is read from the store.
+        """The record. A shard at rest is not read again while the watch tells of nothing new; ``act`` reads it then.
+        Else it is read from the store.
         """
         known, last = self._declared.get(key), memory.shard
         same = known is not None and last is not None and known.metadata.revision == last.metadata.revision
         if memory.rests and same and last is not None and last.status.transition is None:
+            memory.by_watch = True
             return last
-        memory.rests = False
+        memory.rests = memory.by_watch = False
         shard = await self._records.get(Shard, key)
         if shard is None:
             raise no_such(Shard, key)

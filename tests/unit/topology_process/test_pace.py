@@ -1,5 +1,6 @@
 """How often a fleet is looked at, and what a shard at rest takes from the store."""
 
+from flyball.member.accounts import replica_account
 from flyball.records import Shard
 from flyball_topology.service import INTERVAL, LONGEST_INTERVAL, interval
 from flyball_topology.view import HEARD_WITHIN
@@ -41,3 +42,24 @@ async def test_a_shard_at_rest_is_not_read_from_the_store_until_its_record_chang
         done = await service.one_pass()
         assert reads
         assert "paused" in done.decision.why
+
+
+async def test_nothing_is_done_by_a_record_that_the_watch_tells_too_late() -> None:
+    run = await begin(Scenario("healthy"))
+    async with Service(run.world, run.records) as service:
+        await run.until_rest(service, 20)
+        for _ in range(3):
+            await service.one_pass()
+        old = service.controller._declared.get(SHARD)
+        service.controller._declared.get = lambda _: old  # type: ignore[method-assign]
+        shard = await run.records.get(Shard, SHARD)
+        assert shard is not None
+        left = tuple(name for name in shard.status.ackers if name != "m3")  # by the leader that came meanwhile
+        await run.records.replace_status(
+            shard.model_copy(update={"status": shard.status.model_copy(update={"ackers": left})})
+        )
+        primary = run.world[shard.status.reign.primary]
+        primary.admit(shard.status.reign.term, left)
+        done = await service.one_pass()
+        assert str(done.decision.step) == "apply the ack set on the primary"  # as the old record has it
+        assert primary.accounts[replica_account("m3")], "a member that has left may acknowledge again"
