@@ -4,7 +4,7 @@ BIN := .venv/bin
 comma := ,
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo mysql test simulate lint format bench lock clean
+.PHONY: help venv demo mysql test simulate lint format bench chaos lock clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -40,6 +40,9 @@ format: .venv/complete  ## put the code into its format
 bench: .venv/complete  ## run benchmarks/NAME.py
 	@test -n "$(NAME)" || { echo "which one? make bench NAME=…:"; ls benchmarks; exit 2; }
 	$(BIN)/python benchmarks/$(NAME).py $(ARGS)
+
+chaos: .venv/complete  ## faults of all kinds on real servers (MINUTES=10 SEED=…); needs root
+	@$(BIN)/python benchmarks/chaos.py $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 lock: .venv/complete  ## write the locks anew from pyproject.toml
 	$(BIN)/python tools/lock.py $(ARGS)
