@@ -164,6 +164,7 @@ def _open(view: View, transition: Transition, candidate: MemberView, seen: Snaps
     if seen.channel is not None and seen.channel.applier_errno:
         return issue_again(view, transition, f"{candidate.name} cannot apply what it received")
     holds = GtidSet.parse(transition.holds)
+    missing: tuple[str, ...] = ()
     ready = seen.executed.contains(holds) and seen.executed.contains(seen.received)
     if ready and not (seen.offline and _needs_followers(view, candidate)):
         acks = 0 if in_force.policy is DurabilityPolicy.NONE else in_force.acks
@@ -174,8 +175,10 @@ def _open(view: View, transition: Transition, candidate: MemberView, seen: Snaps
     else:
         acts.append(CatchUp(candidate.name, transition.term, transition.holds))
         names.append(f"wait for {candidate.name} to apply what it received")
+        lacks = holds.union(seen.received).subtract(seen.executed)
+        missing = (f"{candidate.name} to apply {lacks}",) if not lacks.is_empty else ()
     step = Step("; ".join(names), acts=tuple(acts))
-    return take(view, step, f"{candidate.name} takes over under term {transition.term}")
+    return take(view, step, f"{candidate.name} takes over under term {transition.term}", awaited=missing)
 
 
 def _needs_followers(view: View, candidate: MemberView) -> bool:

@@ -28,6 +28,7 @@ from tests.unit.topology.views import (
     with_executed,
     with_received,
     with_status,
+    word,
 )
 
 
@@ -279,3 +280,23 @@ def test_nobody_is_counted_while_one_who_is_counted_already_is_there():
 def test_a_member_with_a_tail_of_its_own_is_not_counted():
     view = seeing(alone(), "m3", executed=LINE.union(gtids(m3="1")))
     assert decide(view).step is None
+
+
+def test_an_errant_member_follows_where_the_first_acknowledgement_can_only_be_its_own():
+    """m3 is being made anew, which takes a primary that reigns; m1 is back with writes of its own."""
+    view = restarted(alone(ackers=("m1", "m2")), "m1")
+    view = word(view, "reseed", "m3", phase="Cloning")
+    view = seeing(view, "m1", executed=LINE.union(gtids(m9="1")))
+    assert acts(decide(view)) == (Follow("m1", 2, "m2", acks=True),)
+
+
+def test_an_errant_member_does_not_follow_where_another_can_acknowledge():
+    unlocked = {replica_account(name): False for name in ("m1", "m2", "m3")}
+    view = restarted(alone(ackers=("m1", "m2", "m3"), accounts=unlocked), "m1")
+    view = seeing(view, "m1", executed=LINE.union(gtids(m9="1")))
+    assert acts(decide(view)) == (Follow("m3", 2, "m2", acks=True),)
+
+
+def test_what_a_candidate_has_to_apply_is_named():
+    view = with_received(promoting(revoked()), "m2", LINE.union(gtids(m1="10-11")))
+    assert decide(view).awaited == (f"m2 to apply {gtids(m1='10-11')}",)
