@@ -15,6 +15,21 @@ from pathlib import Path
 _OWN_SCHEMA = "flyball"
 
 
+def is_broken(data: Path, started: Path) -> bool:
+    """Whether the mysqld that runs on ``data`` stumbled over leftovers: its own start removed the files of the clone.
+
+    It is to be started once more. While a clone is under way its schemas are empty, too, for a moment: what tells the
+    two apart is whether mysqld was started since.
+
+    :param started: a file that mysqld wrote at its start, its process id file.
+    """
+    mark, clone = data / _OWN_SCHEMA, data / "#clone" / "#view_status"
+    try:
+        return not any(mark.iterdir()) and clone.stat().st_mtime < started.stat().st_mtime
+    except OSError:  # no such schema, no clone, or it is just starting
+        return False
+
+
 def remove_leftovers(data: Path) -> tuple[str, ...]:
     """Remove the empty schema directories of a member whose clone was broken off; returns their names.
 

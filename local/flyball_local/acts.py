@@ -74,7 +74,8 @@ async def act(tools: Tools, keyspace: Keyspace, step: steps.Step) -> Outcome:
         case steps.StopMembers(members):
             await _stop(tools, keyspace, members)
         case steps.KillMember(member):
-            logger.warning("%s waits for space that is there: it is started again", member, extra={"member": member})
+            text = "%s waits for space that is there, or stumbled over a broken-off clone: it is started again"
+            logger.warning(text, member, extra={"member": member})
             await kill_member(tools.home.member(member))
             tools.attempts.forget(member)
         case steps.RemoveDirectories(members):

@@ -8,6 +8,7 @@ from dataclasses import replace
 from flyball.errors import Code, EngineError
 from flyball.expand import DesiredShard, expand
 from flyball.member.accounts import credentials_name
+from flyball.member.leftovers import is_broken
 from flyball.records import Failover, Keyspace, Shard
 from flyball.secrets import Secrets
 from flyball.store import Records, Selector
@@ -99,6 +100,8 @@ class Observer:
             initialised=(mysqld.data_directory(directory) / mysqld.SYSTEM_TABLES).is_file(),
             process=process,
             sleeps=process.alive and self._disks.sleeps_in_vain(directory, time.time()),
+            broken=process is Process.RUNNING
+            and is_broken(mysqld.data_directory(directory), mysqld.pid_file(directory)),
             stopped=self._home.stop_mark(name).exists(),
             rests=rests,
             trouble=self._attempts.trouble(name),

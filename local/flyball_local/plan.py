@@ -11,7 +11,7 @@ The invariants, in the order in which the candidates below keep them:
 5. A member that shall leave is told so (one at a time a shard, never the reigning primary), and is stopped only
    when the topology service has released exactly this incarnation of it (rule 11).
 6. What a person stopped stays down. What ended by itself is started again, closed, after its rest.
-7. What sleeps because its disk was full is ended and started again once there is room: nothing else wakes it.
+7. What sleeps because its disk was full, or stumbled over a broken-off clone, is ended and started again.
 8. At most ``AT_ONCE`` members start at the same time, and only one is initialised: a small machine has two cores.
 """
 
@@ -110,7 +110,7 @@ def _stops(view: KeyspaceView) -> Iterator[Step]:
     for member in view.members.values():
         if member.identity is not None and member.process.alive and not _shall_run(view, member):
             yield StopMembers((member.name,))
-        elif member.process is Process.RUNNING and member.sleeps:
+        elif member.process is Process.RUNNING and (member.sleeps or member.broken):
             yield KillMember(member.name)
 
 

@@ -41,6 +41,7 @@ class MemberView:
     :param stopped: a person stopped it, and it stays down until a person starts it.
     :param rests: it failed a moment ago, and is not tried again yet.
     :param sleeps: it waits for space on its disk, although there is room again.
+    :param broken: it runs without accounts and procedures, since a clone was broken off; one more start mends it.
     :param trouble: what failed last.
     """
 
@@ -52,6 +53,7 @@ class MemberView:
     stopped: bool = False
     rests: bool = False
     sleeps: bool = False
+    broken: bool = False
     trouble: Trouble | None = None
 
 

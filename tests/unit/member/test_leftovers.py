@@ -1,8 +1,9 @@
 """What a clone that was broken off leaves does not keep the member from starting."""
 
+import os
 from pathlib import Path
 
-from flyball.member.leftovers import remove_leftovers
+from flyball.member.leftovers import is_broken, remove_leftovers
 
 
 def make(data: Path, *files: str) -> None:
@@ -36,3 +37,19 @@ def test_what_holds_a_file_stays(tmp_path: Path):
 def test_a_new_data_directory_has_none(tmp_path: Path):
     make(tmp_path, "mysql.ibd")
     assert remove_leftovers(tmp_path) == ()
+
+
+def test_one_that_was_started_since_the_clone_and_has_nothing_of_its_own_is_broken(tmp_path: Path):
+    make(tmp_path, "flyball/", "#clone/#view_status", "pid")
+    os.utime(tmp_path / "#clone" / "#view_status", (100, 100))
+    os.utime(tmp_path / "pid", (200, 200))
+    assert is_broken(tmp_path, tmp_path / "pid")
+    os.utime(tmp_path / "#clone" / "#view_status", (300, 300))  # a clone is under way
+    assert not is_broken(tmp_path, tmp_path / "pid")
+
+
+def test_one_that_works_or_was_never_cloned_is_not_broken(tmp_path: Path):
+    make(tmp_path, "flyball/fence.ibd", "#clone/#view_status", "pid")
+    os.utime(tmp_path / "#clone" / "#view_status", (100, 100))
+    assert not is_broken(tmp_path, tmp_path / "pid")
+    assert not is_broken(tmp_path / "nothing", tmp_path / "pid")
