@@ -126,7 +126,11 @@ class DividedShard(RunningShard):
 
     def is_offline(self, name: str) -> bool:
         """Whether the member lets no client in, by its own word over its socket."""
-        return bool(self.sql(name, "SELECT @@GLOBAL.offline_mode AS offline", user=ENGINE)[0]["offline"])
+        ask = "SELECT @@GLOBAL.offline_mode AS offline"
+        try:
+            return bool(self.sql(name, ask, user=ENGINE)[0]["offline"])
+        except pymysql.OperationalError:  # a login may be cut by offline_mode just then
+            return bool(self.sql(name, ask, user=ENGINE)[0]["offline"])
 
     def waits_at(self, name: str) -> bool:
         """Whether a commit waits there for its acknowledgement, by the member's own word over its socket."""

@@ -39,7 +39,8 @@ def test_it_goes_offline_and_is_replaced(shard, shape):
     assert shard.primary != old
     held = shard.ledger_of(shard.primary)
     assert number in held
-    assert number - 1 not in held
+    if shape != "it hears nobody":  # what such a one sends arrives; only the acknowledgement does not
+        assert number - 1 not in held
 
 
 def test_without_any_write_of_a_client_it_goes_offline_too(shard):
