@@ -22,7 +22,7 @@ from flyball_topology.changes import Deciding, status_with, take
 from flyball_topology.findings import Finding
 from flyball_topology.line import Errant, beside_the_line, line_of
 from flyball_topology.steps import Clone, Fence, Follow, Freeze, OperationChange, Step
-from flyball_topology.view import MemberView, View
+from flyball_topology.view import MemberView, Snapshot, View
 
 FIRST_REST = 5.0
 LONGEST_REST = 300.0
@@ -134,8 +134,12 @@ def _clone(view: View, operation: Operation, member: MemberView) -> Deciding | N
         step = Step(f"fence {member.name}", acts=(Fence(member.name, view.reign.term),))
         return take(view, step, "it has promised nothing yet")
     source = donor(view, member)
-    if source is None:
-        return None
+    return _clone_from(view, operation, member, seen, source) if source is not None else None
+
+
+def _clone_from(
+    view: View, operation: Operation, member: MemberView, seen: Snapshot, source: MemberView
+) -> Deciding | None:
     tries = f"{CLONE_TRY} {member.name}"
     tried = view.tried.get(tries)
     if tried is not None and view.now < tried.at + min(FIRST_REST * 2.0 ** (tried.times - 1), LONGEST_REST):
@@ -143,6 +147,8 @@ def _clone(view: View, operation: Operation, member: MemberView) -> Deciding | N
     if ackset.is_needed(view, member.name):
         if source is view.primary:
             held = _hold_writes(view, source, member)
+            if held is not None and isinstance(held.acts[0], Freeze) and source.seen and source.seen.waiting:
+                return None  # for somebody else, then: who could acknowledge is brought back first
             if held is not None:
                 return take(view, held, "a commit that waits for the member would keep the clone waiting too")
         elif seen.channel is not None and seen.channel.receiver != "OFF":
@@ -150,11 +156,8 @@ def _clone(view: View, operation: Operation, member: MemberView) -> Deciding | N
             return take(view, step, f"what it acknowledges from here on {source.name} might not bring back")
         elif source.seen is None or not source.seen.executed.contains(line_of(view, seen)):
             return None  # a clone brings what the donor has executed; it may not forget what it has acknowledged
-    step = Step(
-        f"clone {member.name} from {source.name}",
-        remedies=tries,
-        acts=(Clone(member.name, view.reign.term, source.name),),
-    )
+    act = Clone(member.name, view.reign.term, source.name)
+    step = Step(f"clone {member.name} from {source.name}", remedies=tries, acts=(act,))
     return take(view, step, operation.spec.reason or "asked for", awaited=(f"{member.name} to come back",))
 
 

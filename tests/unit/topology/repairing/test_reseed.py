@@ -9,7 +9,7 @@ from flyball.records.operation import ReseedPhase
 from flyball.stability import Budget
 from flyball_topology.decide import decide
 from flyball_topology.reseed import donor
-from flyball_topology.steps import Clone, Fence
+from flyball_topology.steps import Clone, Fence, Follow, Freeze
 from flyball_topology.view import Tried
 from tests.unit.topology.views import (
     LINE,
@@ -170,3 +170,11 @@ def test_one_that_cannot_be_spared_is_cloned_once_its_donor_has_executed_what_it
     behind = seeing(stopped, "m2", executed=gtids(m1="1-7"))
     assert decide(behind).step is None
     assert acts(decide(stopped)) == (Clone("m3", 1, "m2"),)
+
+
+def test_a_primary_whose_commits_wait_for_others_is_not_frozen_before_those_are_back():
+    """The freeze would wait with the commits, again and again, and whoever could acknowledge them would stay away."""
+    view = word(dead(healthy(4, acks=2), "m4"), "reseed", "m3", outcome=Outcome.RUNNING, phase=ReseedPhase.CLONING)
+    view = on_channel(view, "m2", receiver="OFF")
+    assert acts(decide(view)) == (Freeze("m1", 1),)
+    assert acts(decide(seeing(view, "m1", waiting=1))) == (Follow("m2", 1, "m1"),)
