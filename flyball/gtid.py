@@ -187,6 +187,12 @@ def _swept(left: Bounds, right: Bounds, keep: Callable[[bool, bool], bool]) -> B
         return left if keep(True, False) else ()  # noqa: FBT003
     if not left:
         return right if keep(False, True) else ()  # noqa: FBT003
+    if left[0] == right[0] and len(left) == len(right) == 2:  # mostly: one has a few more than the other
+        inside, after = keep(True, True), keep(left[1] > right[1], right[1] > left[1])  # noqa: FBT003
+        first, middle, last = left[0], *sorted((left[1], right[1]))
+        if inside:
+            return (first, last if after else middle)
+        return (middle, last) if after else ()
     swept: list[int] = []
     passed_left = passed_right = 0
     inside = False
