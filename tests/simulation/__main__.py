@@ -3,6 +3,7 @@
     --seeds 10000            that many seeds, from --first on
     --minutes 60             as many as fit
     --seed 4711              one of them, with what the service did
+    --interleavings 100      every 100th of all crashes at every effect of every workflow with one further fault
 
 Exit code 1 when anything was violated; each failing seed prints its shrunk schedule and the command that replays it.
 """
@@ -14,7 +15,8 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from itertools import count
 
-from tests.simulation.run import Verdict, of_seed
+from tests.simulation.interleaving import WORKFLOWS, effects, interleaved
+from tests.simulation.run import Verdict, of_seed, simulate
 from tests.simulation.shrink import shrink
 
 CHUNK = 50
@@ -26,6 +28,8 @@ def main() -> int:
     options = _parse()
     if options.seed is not None:
         return _one(options.seed)
+    if options.interleavings:
+        return _interleavings(options.interleavings, options.first, options.processes)
     begun, done, failed, virtual = time.monotonic(), 0, 0, 0.0
     with ProcessPoolExecutor(options.processes) as pool:
         for seeds, seconds, reports in pool.map(_chunk, _chunks(options, begun)):
@@ -46,6 +50,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--minutes", type=float)
     parser.add_argument("--seed")
+    parser.add_argument("--interleavings", type=int)
     parser.add_argument("--processes", type=int, default=2)
     return parser.parse_args()
 
@@ -76,6 +81,18 @@ def _chunk(task: tuple[int, int, float]) -> tuple[int, float, list[str]]:
         if not verdict.is_good:
             reports.append(_report(shrink(verdict) if len(reports) < SHOWN else verdict))
     return done, virtual, reports
+
+
+def _interleavings(every: int, first: int, processes: int) -> int:
+    plans = [plan for name in WORKFLOWS for plan in interleaved(name, effects(name))][first % every :: every]
+    failed = 0
+    with ProcessPoolExecutor(processes) as pool:
+        for verdict in pool.map(simulate, plans, chunksize=20):
+            if not verdict.is_good:
+                failed += 1
+                print(_report(verdict), flush=True)  # noqa: T201
+    print(f"{len(plans)} interleavings; {failed} failed")  # noqa: T201
+    return 1 if failed else 0
 
 
 def _report(verdict: Verdict) -> str:

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 async def clone(world: "World", machine: Machine, donor: Machine) -> None:
     """The recipient's statement; :raises MemberError: when it broke."""
     server = machine.server
-    if server.clone_state != "In Progress" or server.donor != donor.name:
+    if server.donor != donor.name:
         raise refused("3862 the donor is not in the list of valid donors")
+    server.clone_state = "In Progress"
     duration = world.random.uniform(0.2, 2.0)
     drops_at = duration * world.random.uniform(0.1, 0.9)
     process, spent, step = donor.process, 0.0, 0.1

@@ -5,6 +5,7 @@ has just been noticed. So their distances are drawn by magnitude, from a millise
 by the service's own effects instead.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
 
@@ -42,10 +43,11 @@ SETTINGS: tuple[tuple[int, Setting], ...] = (
 
 REQUESTS = ("", "switchover", "switchover", "switchover", "reseed", "failover", "leave", "pause", "fence")
 
-MEMBER = ("kill", "kill", "kill", "kill", "stop", "stall", "stall", "slow_disk", "full_disk", "lag", "clock")
+MEMBER = ("kill", "kill", "kill", "stop", "stop", "stall", "stall", "slow_disk", "full_disk", "lag", "clock")
 RARE = ("errant", "purge", "break_clones")
-NETWORK = ("cut", "part", "part", "isolated", "isolated", "slow_way", "lost_answers", "repeated")
+NETWORK = ("cut", "part", "split", "split", "split", "isolated", "isolated", "slow_way", "lost_answers", "repeated")
 SERVICE = ("kill_service", "kill_service", "sleep_service", "sleep_service", "slow_store", "conflict", "store_away")
+ONE_WAY = ("", "", "", "in", "out")
 GROUPS = ((MEMBER, 50), (NETWORK, 28), (SERVICE, 18), (RARE, 4))
 
 
@@ -62,6 +64,8 @@ def draw(seed: str) -> Plan:
         moment, request = 0.0, ""
     if request:
         schedule.append(_request(random, request, moment, shards, members))
+    if random.random() < 0.15:
+        schedule += _waiting(random, round(moment + _distance(random), 4), random.choice(shards)[-1] + "1")
     for _ in range(random.choices((1, 2, 3, 4, 6), (30, 30, 20, 12, 8))[0]):
         at = round(moment + _distance(random), 4)
         schedule.append(_fault(random, at, shards, members, setting))
@@ -76,7 +80,8 @@ def _distance(random: Random) -> float:
 
 
 def _lasting(random: Random) -> float:
-    return round(float(10 ** random.uniform(-1.5, 0.9)), 3)
+    """Seconds: half of them short, half longer than it takes to notice and to fail over."""
+    return round(float(10 ** random.uniform(-1.5, 0.0)) if random.random() < 0.4 else random.uniform(2.0, 6.0), 3)
 
 
 def _request(random: Random, kind: str, at: float, shards: list[str], members: list[str]) -> Fault:
@@ -95,9 +100,36 @@ def _request(random: Random, kind: str, at: float, shards: list[str], members: l
             return Fault(at, kind, random.choice(members), seconds=random.uniform(1.0, 5.0))
 
 
+def _member(random: Random, members: list[str]) -> str:
+    """Rather one that reigns at the beginning."""
+    return random.choice([name for name in members if name.endswith("1")] if random.random() < 0.4 else members)
+
+
+def _side(random: Random, member: str, members: list[str], services: list[str]) -> str:
+    """Who is on one side of a split network: a member, some others, mostly the applications, seldom the service."""
+    side = [name for name in members if name == member or random.random() < 0.35]
+    side += [name for name in services if random.random() < 0.15]
+    return "+".join([*side, *([CLIENTS] if random.random() < 0.7 else [])])
+
+
+def _waiting(random: Random, at: float, member: str) -> Iterator[Fault]:
+    """Commits wait at a member that nobody acknowledges, and then something happens to it."""
+    seconds = random.uniform(0.5, 4.0)
+    yield Fault(at, "split", f"{member}+{CLIENTS}" + random.choice(("", "+t1")), random.choice(ONE_WAY), seconds)
+    kind = random.choice(("kill", "stop", "stop", "stall", "isolated", "switchover", "failover", "kill_service"))
+    later = round(at + random.uniform(0.3, seconds), 4)
+    match kind:
+        case "switchover" | "failover":
+            yield Fault(later, kind, f"commerce-{member[0]}")
+        case "kill_service":
+            yield Fault(later, kind, seconds=_lasting(random))
+        case _:
+            yield Fault(later, kind, member, seconds=_lasting(random))
+
+
 def _fault(random: Random, at: float, shards: list[str], members: list[str], setting: Setting) -> Fault:
     kind = random.choice(random.choices([kinds for kinds, _ in GROUPS], [weight for _, weight in GROUPS])[0])
-    seconds, member = _lasting(random), random.choice(members)
+    seconds, member = _lasting(random), _member(random, members)
     services = [f"t{number}" for number in range(1, setting.replicas + 1)]
     places = [*members, *services, STORE, CLIENTS]
     effect = random.randint(1, 25) if random.random() < 0.15 else 0
@@ -119,6 +151,8 @@ def _fault(random: Random, at: float, shards: list[str], members: list[str], set
             pair = (member, random.choice(services))
             one, other = pair if kind == "lost_answers" else (pair[1], pair[0])
             return Fault(at, kind, one, other, seconds, effect)
+        case "split":
+            return Fault(at, kind, _side(random, member, members, services), random.choice(ONE_WAY), seconds, effect)
         case "isolated":
             return Fault(at, kind, random.choice(places), random.choice(("", "in", "out")), seconds, effect)
         case "kill_service":

@@ -114,9 +114,13 @@ def _clock(world: "World", fault: Fault) -> None:
 
 
 def _errant(world: "World", fault: Fault) -> None:
-    """Somebody with all rights writes to a replica."""
+    """Somebody with all rights writes to a replica; what a member writes once a term was issued to it is the line's."""
     machine = world.machines[fault.target]
     server = machine.server
+    record = world.shard(machine.shard)
+    transition = record.status.transition if record else None
+    if transition is not None and transition.candidate == machine.name:
+        return
     if server.running and server.super_read_only and not server.opened:
         commit = server.write(Payload("row"))
         world.told.foreign = world.told.foreign.union(commit.gtid)
@@ -156,6 +160,15 @@ def _isolated(world: "World", fault: Fault) -> Undo:
     others = [place for place in places(world) if place != fault.target]
     out = [(fault.target, place) for place in others] if fault.other != "in" else []
     into = [(place, fault.target) for place in others] if fault.other != "out" else []
+    return _closed(world, *out, *into)
+
+
+def _split(world: "World", fault: Fault) -> Undo:
+    """The places named in ``target`` are on one side, all others on the other; ``other`` may name one direction."""
+    here = fault.target.split("+")
+    there = [place for place in places(world) if place not in here]
+    out = [(one, other) for one in here for other in there] if fault.other != "in" else []
+    into = [(other, one) for one in here for other in there] if fault.other != "out" else []
     return _closed(world, *out, *into)
 
 
@@ -310,6 +323,7 @@ FAULTS: dict[str, Callable[["World", Fault], Undo | None]] = {
     "cut": _cut,
     "part": _part,
     "isolated": _isolated,
+    "split": _split,
     "slow_way": _slow_way,
     "lost_answers": _lost_answers,
     "repeated": _repeated,

@@ -139,5 +139,7 @@ async def arm_clone(machine: Machine, shard: Shard, step: steps.Clone) -> None:
     async with _locked(machine):
         machine.server.check_term(step.term)
         await machine.disk()
+        before = machine.server.clone_state
         machine.server.arm_clone(step.term, step.donor)
+        machine.server.clone_state = before  # nothing is in progress before the statement itself
     machine.changed()

@@ -7,7 +7,6 @@ takes time happens in :meth:`tests.unit.topology.world.World.settle`.
 """
 
 from dataclasses import dataclass, field, replace
-from itertools import chain
 
 from flyball.errors import Code, MemberError
 from flyball.gtid import NOTHING, GtidSet
@@ -71,15 +70,12 @@ class Commit:
 
 def transactions(gtids: GtidSet) -> list[tuple[str, str, int]]:
     """(uuid, tag, number) of each transaction."""
-    found = []
-    for uuid in sorted(gtids.sids):
-        own = gtids.only_uuids([uuid])
-        for tag in sorted(own.tags):
-            spans = str(own.only_tag(tag)).removeprefix(f"{uuid}:{tag}:" if tag else f"{uuid}:").split(":")
-            bounds = (span.partition("-") for span in spans)
-            numbers = chain.from_iterable(range(int(first), int(last or first) + 1) for first, _, last in bounds)
-            found += [(uuid, tag, number) for number in numbers]
-    return found
+    return [
+        (uuid, tag, number)
+        for (uuid, tag), bounds in gtids._parts
+        for first, end in zip(bounds[::2], bounds[1::2], strict=True)
+        for number in range(first, end)
+    ]
 
 
 def refused(text: str, code: Code = Code.MEMBER_REFUSED) -> MemberError:

@@ -98,9 +98,9 @@ class World:
             )
             for name in (f"t{number}" for number in range(1, setting.replicas + 1))
         }
-        pace = offsets.choice((0.1, 0.2, 0.4))
+        pace = offsets.choice((0.2, 0.3, 0.5))
         self.followers = {shard: Follower(self, shard, pace) for shard in self.names}
-        self.squatters = {shard: Squatter(self, shard, 0.5) for shard in self.names}
+        self.squatters = {shard: Squatter(self, shard, 0.7) for shard in self.names}
 
     # --- beginning and ending ---------------------------------------------------------------------------
 
