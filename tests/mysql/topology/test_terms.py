@@ -122,7 +122,7 @@ def test_what_a_replica_received_survives_a_crash(still):
     assert not shard.executed(member).contains(backlog)
     shard.start_service()
     shard.until_healthy()
-    assert shard.executed(member).contains(backlog)
+    shard.until("the backlog to be applied", lambda: shard.executed(member).contains(backlog))
 
 
 def test_a_primary_that_is_stopped_with_commits_waiting_tells_no_client_ok(shard):
