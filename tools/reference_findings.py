@@ -37,6 +37,7 @@ _DONE: dict[str, str] = {
     "REPLICATION_STOPPED": "it is started",
     "REPLICATION_FAILED": "it is started again",
     "NOT_ACKING": "the replica side of semi-sync is set, and its receiver started anew",
+    "FORMER_PRIMARY": "it forgets that it reigned, once the reigning primary holds everything that it wrote",
     "REPLICA_CLOSED": "it is opened for reads",
     "CLONING": "it is waited for",
     "LEAVING": "a replica leaves the ack set; a primary hands over by a switchover first",

@@ -82,6 +82,10 @@ def refused(text: str, code: Code = Code.MEMBER_REFUSED) -> MemberError:
     return MemberError(code, text)
 
 
+class DiedError(Exception):
+    """The server ended in the middle of a procedure."""
+
+
 @dataclass
 class Server:
     """One mysqld. ``payloads`` is what transactions do, shared by the whole world."""
@@ -117,6 +121,8 @@ class Server:
     donor: str = ""
     reused: list[str] = field(default_factory=list)
     """What must never happen: a GTID that stands for two transactions."""
+    writes_left: int | None = None
+    """After so many more transactions of its own it dies; ``None``: never."""
 
     # --- what anybody can see ---------------------------------------------------------------------------
 
@@ -196,6 +202,10 @@ class Server:
         return self._log(GtidSet.span(self.uuid, number, tag=tag), payload, client=client)
 
     def _log(self, gtid: GtidSet, payload: Payload, *, client: bool = False) -> Commit:
+        if self.writes_left is not None:
+            if self.writes_left == 0:
+                raise DiedError
+            self.writes_left -= 1
         for transaction in transactions(gtid):
             self.payloads.setdefault(transaction, payload)
         self.logged = self.logged.union(gtid)
@@ -295,6 +305,8 @@ class Server:
 
     def fence(self, term: int) -> None:
         self.check_term(term)
+        if self.opened == term:
+            return
         self.donor = ""
         if not self.super_read_only:
             self.offline = True
@@ -333,9 +345,15 @@ class Server:
         received = self.channel.received if self.channel else NOTHING
         heartbeats = self.channel.heartbeats if self.channel else 0
         self.channel = Channel(host, port, received=received, heartbeats=heartbeats)
-        if self.row is not None and (self.row.opened > 0 or self.row.reigned > 0):
-            self.note(term, 0, 0)
+        if self.row is not None and self.row.opened > 0:
+            self.note(term, 0)
         self.offline = False
+
+    def settle(self, term: int) -> None:
+        self.obey(term)
+        if not self.read_only or self.opened > 0:
+            raise refused("FB3002 this member takes writes: fence it first")
+        self.note(term, 0, 0)
 
     def catch_up(self, term: int) -> None:
         self.obey(term)
@@ -422,11 +440,13 @@ class Server:
 
     def establish(self, term: int) -> None:
         self.obey(term)
-        if not self.executed.is_empty and (self.row is None or self.row.opened != term):
+        if not self.executed.is_empty and ("flyball_shard" not in self.databases or self.journal):
             raise refused("FB4007 this member is not empty", Code.NOT_EMPTY)
+        if not self.has_applied:
+            raise refused("FB3002 this member has not applied yet what it received")
         self.note(term, term, term)
         self.super_read_only = False
-        self.write(Payload("database", "flyball_shard"), tag=HOUSEKEEPING)
+        self.write(Payload("database", "flyball_shard"))
 
     def provision(self, term: int, members: tuple[str, ...], users: tuple[str, ...], database: str) -> list[Commit]:
         self.must_be_open(term)

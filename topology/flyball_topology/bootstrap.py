@@ -43,15 +43,19 @@ def start(view: View) -> Deciding:
 
 
 def establish(view: View, transition: Transition) -> Step | None:
-    """What the first primary needs before it opens: the shard's schema, the database, the accounts."""
+    """What the first primary needs before it opens: the shard's schema, the database, the accounts.
+
+    Wherever that was cut off, at this member or at one that it follows, it is done again from the beginning: each part
+    changes nothing where it is done. Once a journal shows a term it was complete: nobody opens before it is.
+    """
     member = view.members[transition.candidate]
     seen = member.seen
-    if seen is None:
+    if seen is None or seen.journal_term:
         return None
+    if not seen.executed.contains(seen.received):
+        return None  # what was received is applied first: it may be a part of the same, or all of it
     if seen.opened == transition.term and (seen.accounts is None or not missing_on_primary(view, seen)):
         return None
-    if seen.opened != transition.term and not seen.executed.is_empty:
-        return None  # it restarted since: what it holds is what it was given; what lacks still is provisioned later
     spec = view.shard.spec
     users = tuple((user.name, user.ddl) for user in spec.users)
     act = Establish(member.name, transition.term, spec.database, users, tuple(view.members))

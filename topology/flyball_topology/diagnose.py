@@ -235,8 +235,22 @@ def _channel(view: View, primary: MemberView, member: MemberView, seen: Snapshot
         yield Finding(Kind.HALF_FROZEN, member.name)
     elif seen.offline:
         yield Finding(Kind.REPLICA_CLOSED, member.name)
+    elif _has_left_its_reign(view, primary, seen):
+        yield Finding(Kind.FORMER_PRIMARY, member.name)
     if lag_class(member) not in {LagClass.OK, LagClass.UNKNOWN}:
         yield Finding(Kind.LAG, member.name, lag_class(member).value)
+
+
+def _has_left_its_reign(view: View, primary: MemberView, seen: Snapshot) -> bool:
+    """Whether it reigned before, and the reigning primary holds all that it wrote, housekeeping included."""
+    reigning = primary.seen
+    return (
+        seen.reigned > 0
+        and view.shard.status.transition is None
+        and reigning is not None
+        and reigning.opened == view.reign.term
+        and reigning.executed.contains(seen.received.only_uuids([seen.uuid]))
+    )
 
 
 def gives_acks(view: View, member: MemberView, coming: str | None = None) -> bool:

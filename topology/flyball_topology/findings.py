@@ -38,6 +38,7 @@ class Kind(Enum):
     REPLICATION_STOPPED = "a member's replication is stopped"
     REPLICATION_FAILED = "a member's replication failed"
     NOT_ACKING = "a member's semi-sync is not as the durability asks"
+    FORMER_PRIMARY = "a former primary follows, and has not settled as a replica yet"
     REPLICA_CLOSED = "a replica serves no reads"
     CLONING = "a member is being made anew"
     LEAVING = "a member is asked to leave"

@@ -118,6 +118,7 @@ def _beside(view: View, member: MemberView) -> Beside:
         return Beside(Errant.FOREIGN, beside)
     if primary is not None and member is not view.primary and snapshot.reigned > 0:
         rows = snapshot.executed.only_tag(HOUSEKEEPING).subtract(primary.executed)
+        rows = rows.only_uuids(rows.sids - {primary.uuid})  # those are on their way, and were probed a moment apart
         if not rows.is_empty:
             return Beside(Errant.HOUSEKEEPING, rows)
     return Beside(Errant.NONE)

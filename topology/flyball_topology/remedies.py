@@ -25,6 +25,7 @@ from flyball_topology.steps import (
     Follow,
     ForgetSource,
     Isolate,
+    Settle,
     Step,
     Thaw,
 )
@@ -50,6 +51,10 @@ def _follow(view: View, finding: Finding) -> Deciding:
     member = view.members[finding.member]
     act = Follow(member.name, view.reign.term, view.reign.primary, gives_acks(view, member))
     return _act(view, finding, f"let {member.name} follow {view.reign.primary}", act)
+
+
+def _settle(view: View, finding: Finding) -> Deciding:
+    return _act(view, finding, f"settle {finding.member} as a replica", Settle(finding.member, view.reign.term))
 
 
 def _promise(view: View, finding: Finding) -> Deciding:
@@ -175,6 +180,7 @@ REMEDIES: dict[Kind, Remedy] = {
     Kind.REPLICATION_FAILED: Remedy(_follow, tries=6, ask="flyball reseed"),
     Kind.NOT_ACKING: Remedy(_follow),
     Kind.HALF_FROZEN: Remedy(_follow),
+    Kind.FORMER_PRIMARY: Remedy(_settle),
     Kind.REPLICA_CLOSED: Remedy(_follow),
     Kind.ERRANT_HOUSEKEEPING: Remedy(_declare),
     Kind.UNACKNOWLEDGED_TAIL: Remedy(reseed.ask),

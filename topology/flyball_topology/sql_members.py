@@ -222,6 +222,8 @@ def _statements(shard: Shard, act: steps.Act, secret: Secret) -> tuple[str, ...]
             return (call("follow", term, source.host, source.port, account, password, act.acks),)
         case steps.Lend():
             return (call("lend", term, accounts.replica_account(act.reader)),)
+        case steps.Settle():
+            return (call("settle", term),)
         case steps.CatchUp():
             return (call("catch_up", term, act.holds, act.wait),)
         case steps.Promote():

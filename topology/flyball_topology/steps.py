@@ -54,6 +54,11 @@ class Lend(Act):
 
 
 @dataclass(frozen=True, slots=True)
+class Settle(Act):
+    """Forget that the member reigned: all that it wrote is on the line."""
+
+
+@dataclass(frozen=True, slots=True)
 class CatchUp(Act):
     """Apply what was received; wait at most ``wait`` seconds for ``holds``."""
 

@@ -83,7 +83,7 @@ class Snapshot:
     followers: frozenset[str] = frozenset()
     """Of a writable member: the replication accounts that are connected."""
     reigned: int = 0
-    """The term under which it last took writes, until it follows somebody; restarts do not change it."""
+    """The term under which it last took writes, until it is settled; restarts do not change it."""
     waiting: int = 0
     """Sessions that have waited for an acknowledgement for a second or more."""
 

@@ -3,7 +3,7 @@
 CREATE DATABASE IF NOT EXISTS flyball;
 
 -- term: the highest that this server has promised to. opened: the term under which it takes writes, 0 when it does
--- not. reigned: the same, kept through a restart, until it follows somebody: what it wrote last may be unacknowledged.
+-- not. reigned: the same, kept through a restart, until it settles: what it wrote last may be unacknowledged.
 -- watched_until: how long, by this server's own clock, the topology service is known to watch.
 -- A row of another server_uuid came with a clone and promises nothing.
 CREATE TABLE IF NOT EXISTS flyball.fence (

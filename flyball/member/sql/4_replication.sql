@@ -4,6 +4,8 @@
 -- nothing more is received. Clients are cut first (offline_mode answers nothing to a commit that waits for its
 -- acknowledgement); only then may semi-sync end, which would have answered them (rule 1). A frozen primary has no
 -- commit that waits, and keeps semi-sync until it follows: turning it off takes up to a second.
+-- A member that was opened under p_term itself is left alone: a term is one member's, so this fence was sent before
+-- that one was chosen, and came late. Whoever wants it closed has a newer term.
 DROP PROCEDURE IF EXISTS flyball.fence $$
 CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.fence(IN p_term BIGINT UNSIGNED)
 BEGIN
@@ -14,22 +16,24 @@ BEGIN
   END;
   CALL flyball.lock_fence();
   CALL flyball.check_floor(p_term);
-  SET GLOBAL clone_valid_donor_list = DEFAULT;
-  IF NOT @@GLOBAL.read_only THEN
-    SET GLOBAL offline_mode = ON;
-    SET GLOBAL rpl_semi_sync_source_enabled = OFF;
-    SET SESSION lock_wait_timeout = 3;
-    SET GLOBAL super_read_only = ON;
-  END IF;
-  IF EXISTS (SELECT 1 FROM flyball.fence WHERE opened > 0) THEN
-    SET GLOBAL offline_mode = ON;
-    CALL flyball.note(p_term, 0, NULL);
-    CALL flyball.refreeze();
-  ELSEIF NOT EXISTS (SELECT 1 FROM flyball.fence WHERE server_uuid = @@GLOBAL.server_uuid AND term = p_term) THEN
-    CALL flyball.note(p_term, NULL, NULL);
-  END IF;
-  IF flyball.has_source() THEN
-    STOP REPLICA IO_THREAD;
+  IF NOT EXISTS (SELECT 1 FROM flyball.fence WHERE opened = p_term AND server_uuid = @@GLOBAL.server_uuid) THEN
+    SET GLOBAL clone_valid_donor_list = DEFAULT;
+    IF NOT @@GLOBAL.read_only THEN
+      SET GLOBAL offline_mode = ON;
+      SET GLOBAL rpl_semi_sync_source_enabled = OFF;
+      SET SESSION lock_wait_timeout = 3;
+      SET GLOBAL super_read_only = ON;
+    END IF;
+    IF EXISTS (SELECT 1 FROM flyball.fence WHERE opened > 0) THEN
+      SET GLOBAL offline_mode = ON;
+      CALL flyball.note(p_term, 0, NULL);
+      CALL flyball.refreeze();
+    ELSEIF NOT EXISTS (SELECT 1 FROM flyball.fence WHERE server_uuid = @@GLOBAL.server_uuid AND term = p_term) THEN
+      CALL flyball.note(p_term, NULL, NULL);
+    END IF;
+    IF flyball.has_source() THEN
+      STOP REPLICA IO_THREAD;
+    END IF;
   END IF;
   CALL flyball.unlock_fence();
 END $$
@@ -211,10 +215,29 @@ BEGIN
     END IF;
   END IF;
   START REPLICA;
-  IF EXISTS (SELECT 1 FROM flyball.fence WHERE opened > 0 OR reigned > 0) THEN
-    CALL flyball.note(p_term, 0, 0);
+  IF EXISTS (SELECT 1 FROM flyball.fence WHERE opened > 0) THEN
+    CALL flyball.note(p_term, 0, NULL);
   END IF;
   SET GLOBAL offline_mode = OFF;
+  CALL flyball.unlock_fence();
+END $$
+
+-- Forget that it reigned: what it wrote is known to be on the line. Until then whatever of it is not there is told
+-- apart as a tail that nobody acknowledged, also on a member that follows already.
+DROP PROCEDURE IF EXISTS flyball.settle $$
+CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.settle(IN p_term BIGINT UNSIGNED)
+BEGIN
+  DECLARE EXIT HANDLER FOR SQLEXCEPTION
+  BEGIN
+    CALL flyball.unlock_fence();
+    RESIGNAL;
+  END;
+  CALL flyball.lock_fence();
+  CALL flyball.obey(p_term);
+  IF NOT @@GLOBAL.read_only OR EXISTS (SELECT 1 FROM flyball.fence WHERE opened > 0) THEN
+    SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = 33002, MESSAGE_TEXT = 'FB3002 this member takes writes: fence it first';
+  END IF;
+  CALL flyball.note(p_term, 0, 0);
   CALL flyball.unlock_fence();
 END $$
 

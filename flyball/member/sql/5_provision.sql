@@ -3,11 +3,12 @@
 -- term must never wait behind it.
 
 -- Make an empty member writable for the topology service alone (offline_mode stays ON), and give it the shard's
--- schema. Semi-sync comes with promote.
+-- schema. Semi-sync comes with promote. A member that holds the schema, and no journal row in it, is empty but for this
+-- same act, cut off halfway here or on the member that it received it from: the act goes on. What it writes belongs to
+-- the shard's line, so it is no housekeeping: half of it is a tail like any other.
 DROP PROCEDURE IF EXISTS flyball.establish $$
 CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.establish(IN p_term BIGINT UNSIGNED)
 BEGIN
-  DECLARE v_opened BIGINT UNSIGNED DEFAULT 0;
   DECLARE EXIT HANDLER FOR SQLEXCEPTION
   BEGIN
     CALL flyball.unlock_fence();
@@ -15,13 +16,15 @@ BEGIN
   END;
   CALL flyball.lock_fence();
   CALL flyball.obey(p_term);
-  SELECT opened INTO v_opened FROM flyball.fence WHERE id = 1;
-  IF @@GLOBAL.gtid_executed <> '' AND v_opened <> p_term THEN
+  IF @@GLOBAL.gtid_executed <> '' AND NOT flyball.is_half_established() THEN
     SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = 34007, MESSAGE_TEXT = 'FB4007 this member is not empty';
+  END IF;
+  IF flyball.has_source() AND NOT flyball.has_applied() THEN
+    SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = 33002,
+      MESSAGE_TEXT = 'FB3002 this member has not applied yet what it received';
   END IF;
   CALL flyball.note(p_term, p_term, p_term);
   SET GLOBAL super_read_only = OFF;
-  SET SESSION gtid_next = 'AUTOMATIC:flyball';
   CREATE DATABASE IF NOT EXISTS flyball_shard;
   CREATE TABLE IF NOT EXISTS flyball_shard.journal (
     term BIGINT UNSIGNED NOT NULL PRIMARY KEY,
@@ -43,6 +46,17 @@ BEGIN
   INSERT IGNORE INTO flyball_shard.heartbeat (id, term, beat) VALUES (1, p_term, 0);
   INSERT IGNORE INTO flyball_shard.pulse (id, at) VALUES (1, UTC_TIMESTAMP(6));
   CALL flyball.unlock_fence();
+END $$
+
+-- Whether the shard's schema is here, and no reign has begun in it.
+DROP FUNCTION IF EXISTS flyball.is_half_established $$
+CREATE DEFINER='flyball_definer'@'localhost' FUNCTION flyball.is_half_established() RETURNS BOOL READS SQL DATA
+BEGIN
+  DECLARE v_journal BIGINT UNSIGNED DEFAULT NULL;
+  DECLARE CONTINUE HANDLER FOR 1146, 1049 BEGIN END;  -- the schema is made before its tables
+  SELECT MAX(term) INTO v_journal FROM flyball_shard.journal;
+  RETURN v_journal IS NULL
+    AND EXISTS (SELECT 1 FROM information_schema.schemata WHERE schema_name = 'flyball_shard');
 END $$
 
 -- Goes on only with the name of a schema that a keyspace may have: neither MySQL's nor flyball's own, whose procedures

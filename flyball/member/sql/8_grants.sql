@@ -7,6 +7,7 @@ GRANT EXECUTE ON PROCEDURE flyball.freeze TO 'flyball_topology'@'%' $$
 GRANT EXECUTE ON PROCEDURE flyball.thaw TO 'flyball_topology'@'%' $$
 GRANT EXECUTE ON PROCEDURE flyball.follow TO 'flyball_topology'@'%' $$
 GRANT EXECUTE ON PROCEDURE flyball.lend TO 'flyball_topology'@'%' $$
+GRANT EXECUTE ON PROCEDURE flyball.settle TO 'flyball_topology'@'%' $$
 GRANT EXECUTE ON PROCEDURE flyball.catch_up TO 'flyball_topology'@'%' $$
 GRANT EXECUTE ON PROCEDURE flyball.promote TO 'flyball_topology'@'%' $$
 GRANT EXECUTE ON PROCEDURE flyball.forget_source TO 'flyball_topology'@'%' $$

@@ -1,4 +1,4 @@
-"""One shard of three real members under one engine, with topology services that a test starts and ends itself.
+"""One shard of real members under one engine, with topology services that a test starts and ends itself.
 
 The engine keeps the members running; it starts no topology service here, so that a test may kill one, run two, or
 none. Everything is ended by its own process id, whatever happened.
@@ -100,7 +100,8 @@ class Service:
 class RunningShard:
     """The shard, as a test drives it and looks at it."""
 
-    def __init__(self) -> None:
+    def __init__(self, replicas: int = 3) -> None:
+        self.replicas_declared = replicas
         self.home = Home(Path(tempfile.mkdtemp(prefix="flyball-home-")))  # a socket's path has 107 bytes at most
         self.services: list[Service] = []
         self.spent = False  # a test says so that cannot leave the shard healthy
@@ -114,7 +115,7 @@ class RunningShard:
 
     def bring_up(self) -> None:
         """Start engine and members, and a service that makes a shard of them."""
-        spec = {"replicas": 3, "users": [{"name": "app", "ddl": True}, {"name": "plain"}]}
+        spec = {"replicas": self.replicas_declared, "users": [{"name": "app", "ddl": True}, {"name": "plain"}]}
         self.declare(spec)
         self.open_records()
         self.secret = self.wait(FileSecrets(self.home.secrets).get(credentials_name(KEYSPACE))) or {}

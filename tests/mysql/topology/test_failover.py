@@ -182,6 +182,9 @@ def test_an_accepted_loss_is_named_and_what_may_hold_it_is_kept_until_released(s
             "its writes to be seen",
             lambda member=member: GtidSet.parse(shard.member_status(member).errant).contains(at_risk),
         )
+    beat = shard.probe(left)["beat"]
+    shard.until("two more looks of the service", lambda: shard.probe(left)["beat"] > beat + 1)
+    assert not any(reseed_of(shard, member) for member in (old, witness))  # nor by itself
     refused = shard.say("reseed", witness)
     shard.until("the answer", lambda: shard.operation(refused).status.outcome is Outcome.REFUSED)
     assert shard.operation(refused).status.code == Code.NOT_EMPTY.number
@@ -190,7 +193,10 @@ def test_an_accepted_loss_is_named_and_what_may_hold_it_is_kept_until_released(s
         shard.say("release", member)
         shard.until("the release", lambda member=member: member not in shard.record.status.held)
     shard.until("a reseed of the former primary", lambda: reseed_of(shard, old))
-    shard.spent = True  # nobody is left to acknowledge, so nothing can be cloned either
+    shard.until("its end", lambda: reseed_of(shard, old).status.outcome is Outcome.SUCCEEDED)
+    word = shard.say("reseed", witness)  # whose it holds is not its own, so that is a person's to say
+    shard.until("the reseed", lambda: shard.operation(word).status.outcome is Outcome.SUCCEEDED)
+    shard.until_healthy()
 
 
 def leave_the_last_writes_to_an_errant_replica(shard) -> tuple[str, str, GtidSet]:

@@ -46,6 +46,25 @@ def test_a_leader_that_slept_through_its_replacement_changes_nothing(shard):
     assert not shard.troubles()
 
 
+def test_a_fence_of_the_reigning_term_that_comes_late_leaves_its_primary_open(shard):
+    """It was sent before the primary was chosen; only a newer term closes it."""
+    primary, term = shard.primary, shard.term
+    shard.sql(primary, f"CALL flyball.fence({term})", user=TOPOLOGY)
+    seen = shard.probe(primary)
+    assert (seen["opened"], seen["super_read_only"], seen["offline_mode"], seen["semi_sync_source"]) == (term, 0, 0, 1)
+    before = len(shard.ledger.acknowledged)
+    shard.until("writes to go on", lambda: len(shard.ledger.acknowledged) > before + 5)
+    assert (shard.primary, shard.record.status.issued) == (primary, term)
+
+
+def test_a_member_that_takes_writes_does_not_settle(shard):
+    primary, term = shard.primary, shard.term
+    with pytest.raises(pymysql.MySQLError) as caught:
+        shard.sql(primary, f"CALL flyball.settle({term})", user=TOPOLOGY)
+    assert "takes writes" in str(caught.value)
+    assert shard.probe(primary)["reigned"] == term
+
+
 def test_a_newer_promise_of_the_members_stops_every_act_until_a_person_adopts_it(shard):
     """A record that was restored from an old copy must not undo what the members have promised since (rule 10)."""
     shard.ledger.stop()

@@ -204,7 +204,7 @@ async def _crash(world: World, records: MemoryRecords) -> None:
 
 
 async def _crash_with_a_tail(world: World, records: MemoryRecords) -> None:
-    world.held = {"m2", "m3"}
+    world.held = {*world.servers} - {"m1"}
     world.client_writes()
     world.client_writes()
     world.kill("m1")
@@ -309,6 +309,7 @@ SCENARIOS = (
     Scenario("switchover with two acknowledgements", planned(), acks=2, members=4),
     Scenario("failover", _crash, returns("m1", 12), least=14),
     Scenario("failover with a tail", _crash_with_a_tail, returns("m1", 12), least=14),
+    Scenario("failover of two members with a tail", _crash_with_a_tail, returns("m1", 12), members=2, least=14),
     Scenario("failover with one replica ahead", _crash_with_one_ahead, returns("m1", 12), least=14),
     Scenario(
         "failover with an errant replica ahead",
@@ -326,6 +327,7 @@ SCENARIOS = (
     Scenario("failover of a stalled primary", _stall, returns("m1", 16), least=18),
     Scenario("failover after all restarted", _all_restart, least=3),
     Scenario("reseed", operation("reseed", "m3"), least=3),
+    Scenario("reseed of the only ack-giver", operation("reseed", "m2"), members=2, least=3),
     Scenario("a replica is away, and returns", _crash_of_a_replica, returns("m3", 14, after=60.0), least=16),
     Scenario("a replica is away where two must acknowledge", _crash_of_a_replica, returns("m3", 6), acks=2, least=8),
     Scenario(

@@ -21,7 +21,7 @@ from flyball.records.shard import MemberSpec, ShardSpec
 from flyball.session import SessionLostError
 from flyball_topology import steps
 from flyball_topology.view import Snapshot
-from tests.simulation.server import Commit, Payload, Server
+from tests.simulation.server import Commit, DiedError, Payload, Server
 
 TOPOLOGY = "topology"
 """The service's place in the network."""
@@ -272,7 +272,11 @@ class World:
 
     async def act(self, shard: Shard, act: steps.Act) -> Snapshot | None:
         with self._talking_to(act.member) as server:
-            waited = self._do(shard, server, act)
+            try:
+                waited = self._do(shard, server, act)
+            except DiedError as error:
+                self.kill(act.member)
+                raise SessionLostError(Code.OUTCOME_UNKNOWN, f"{act.member} ended") from error
         if any(not commit.done for commit in waited):
             raise TimeoutError  # the session waits on, for an acknowledgement
         deep = isinstance(act, steps.Establish | steps.Provision | steps.Admit)
@@ -307,6 +311,8 @@ class World:
                 server.follow(act.term, source.host, source.port, act.acks)
             case steps.Lend():
                 server.lend(act.term, replica_account(act.reader))
+            case steps.Settle():
+                server.settle(act.term)
             case steps.CatchUp():
                 server.catch_up(act.term)
             case steps.Promote():

@@ -9,6 +9,7 @@ from flyball_topology.steps import Establish, Follow, Promote
 from flyball_topology.view import Reach
 from tests.unit.topology.views import (
     acts,
+    channel_to,
     chosen,
     dead,
     empty,
@@ -91,12 +92,20 @@ def test_then_it_opens_and_the_others_follow():
     assert kinds == [Follow, Follow, Promote]
 
 
-def test_one_that_restarted_in_between_opens_with_what_it_was_given():
-    """It is not empty any more, and would refuse to be established once more, for ever."""
-    view = seeing(under_way(), "m1", promise=1, reigned=1, executed=gtids(m1="1-9"))
+def test_one_that_restarted_in_between_is_established_to_the_end():
+    """It is not empty any more; what it was given may be the half of it, and members could not even log in."""
+    view = seeing(under_way(), "m1", promise=1, reigned=1, executed=gtids(m1="1-2"))
+    assert isinstance(acts(decide(view))[0], Establish)
+    complete = seeing(view, "m1", opened=2, journal_term=1)
+    assert not any(isinstance(act, Establish) for act in acts(decide(complete)) or ())
+
+
+def test_what_another_first_primary_left_behind_is_applied_before_the_rest_is_made():
+    """A row that it inserted, and that is on its way here, must not be inserted twice."""
+    view = seeing(under_way(), "m1", promise=1, channel=channel_to("m2", gtids(m2="1-3"), receiver="OFF"))
     assert not any(isinstance(act, Establish) for act in acts(decide(view)))
-    view = seeing(view, "m1", offline=False)
-    assert isinstance(acts(decide(view))[-1], Promote)
+    applied = seeing(view, "m1", executed=gtids(m2="1-3"))
+    assert isinstance(acts(decide(applied))[0], Establish)
 
 
 def test_one_that_is_lost_before_it_reigned_leaves_its_term_spent():

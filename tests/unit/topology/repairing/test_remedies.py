@@ -4,12 +4,13 @@ from dataclasses import replace
 
 import pytest
 
+from flyball.gtid import GtidSet
 from flyball.member.accounts import replica_account
 from flyball.records.keyspace import ErrantPolicy, RepairSpec
 from flyball.records.operation import OperationType
 from flyball.records.shard import Intent
 from flyball_topology.decide import decide
-from flyball_topology.steps import Admit, Declare, Fence, Follow, ForgetSource, Isolate, Provision
+from flyball_topology.steps import Admit, Declare, Fence, Follow, ForgetSource, Isolate, Provision, Settle
 from flyball_topology.view import Tried
 from tests.unit.topology.views import (
     NOW,
@@ -103,6 +104,28 @@ def test_housekeeping_that_nobody_else_has_is_declared_on_the_primary():
 def test_a_former_primary_whose_set_is_contained_is_attached():
     view = seeing(former_primary("2-3"), "m2", executed=gtids(m1="1-9:flyball:1-3"))
     assert acts(decide(view)) == (Follow("m1", 2, "m2"),)
+
+
+def attached(rows="1"):
+    """m1, which reigned before, follows m2 by now."""
+    view = seeing(former_primary(rows), "m2", executed=gtids(m1="1-9:flyball:1"))
+    return seeing(view, "m1", offline=False, promise=2, channel=channel_to("m2", gtids(m1="1-9")))
+
+
+def test_a_former_primary_that_follows_settles_once_everything_of_its_own_is_on_the_line():
+    assert acts(decide(attached())) == (Settle("m1", 2),)
+    assert not {type(act) for act in acts(decide(attached("1-2")))} & {Settle}
+
+
+def test_a_former_primary_that_follows_with_its_tail_is_reseeded_by_itself():
+    """It was let follow because nobody else could acknowledge the new primary's first write."""
+    assert asked(decide(seeing(attached(), "m1", executed=gtids(m1="1-11:flyball:1"))))
+
+
+def test_the_primarys_housekeeping_on_its_way_to_a_former_primary_is_not_errant():
+    """The two are probed a moment apart."""
+    view = seeing(attached(), "m1", executed=GtidSet.parse(f"{gtids(m1='1-9:flyball:1')},{gtids(m2='flyball:1-4')}"))
+    assert acts(decide(view)) == (Settle("m1", 2),)
 
 
 def asked(decision):

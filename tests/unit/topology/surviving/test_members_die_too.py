@@ -7,11 +7,18 @@ from tests.unit.topology.service import Effects, Service
 
 AWAY = 8
 """Passes for which it is away."""
-NAMES = {"bootstrap", "switchover", "failover after all restarted", "reseed", "a replica leaves", "the primary leaves"}
+NAMES = {
+    "bootstrap",
+    "switchover",
+    "failover with a tail",
+    "failover of two members with a tail",
+    "failover after all restarted",
+    "reseed",
+    "reseed of the only ack-giver",
+    "a replica leaves",
+    "the primary leaves",
+}
 CHANGES = tuple(scenario for scenario in SCENARIOS if scenario.name in NAMES)
-
-
-TAIL = next(scenario for scenario in SCENARIOS if scenario.name == "failover with a tail")
 
 
 ERRANT = tuple(scenario for scenario in SCENARIOS if "errant" in scenario.name)
@@ -20,8 +27,7 @@ ERRANT = tuple(scenario for scenario in SCENARIOS if "errant" in scenario.name)
 @pytest.mark.parametrize(
     ("scenario", "name"),
     [
-        *((scenario, name) for scenario in CHANGES for name in ("m1", "m2", "m3")),
-        (TAIL, "m2"),
+        *((scenario, f"m{number}") for scenario in CHANGES for number in range(1, scenario.members + 1)),
         *((scenario, name) for scenario in ERRANT for name in ("m2", "m3")),
     ],
     ids=str,
