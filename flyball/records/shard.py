@@ -160,6 +160,17 @@ class Role(StrEnum):
     EMPTY = "Empty"
 
 
+class Release(Model):
+    """The word that a member may be stopped: of which incarnation, and for which wish.
+
+    ``generation`` is the record's when its spec asked the member to leave. A wish that was taken back and made again is
+    another one; what was let go for the first may count again by then.
+    """
+
+    incarnation: int
+    generation: int
+
+
 class MemberStatus(Model):
     """A member as the topology service sees it."""
 
@@ -169,7 +180,7 @@ class MemberStatus(Model):
     uuid: str = ""
     lag: LagClass = LagClass.UNKNOWN
     errant: str = Field(default="", description="GTIDs that the shard's line does not hold")
-    released_for: int | None = Field(default=None, description="the incarnation that may be stopped now")
+    released_for: Release | None = Field(default=None, description="the incarnation that may be stopped now")
 
 
 class DecisionStatus(Model):

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from flyball.expand import DesiredShard, shard_spec
 from flyball.member.accounts import credentials_name
 from flyball.records import Shard
-from flyball.records.shard import Intent, MemberSpec, ShardSpec
+from flyball.records.shard import Intent, MemberSpec, Release, ShardSpec
 from flyball_local.credentials import tls_name
 from flyball_local.view import KeyspaceView, Process
 
@@ -34,13 +34,12 @@ def leaving(shard: Shard) -> tuple[MemberSpec, ...]:
 
 
 def is_released(shard: Shard, name: str) -> bool:
-    """Whether the topology service has let this very incarnation of the member go."""
+    """Whether the topology service has let this very incarnation of the member go, for the wish that stands now."""
     member = shard.spec.member(name)
-    return (
-        member is not None
-        and member.intent is Intent.LEAVE
-        and any(seen.name == name and seen.released_for == member.incarnation for seen in shard.status.members)
-    )
+    if member is None or member.intent is not Intent.LEAVE:
+        return False
+    release = Release(incarnation=member.incarnation, generation=shard.metadata.generation)
+    return any(seen.name == name and seen.released_for == release for seen in shard.status.members)
 
 
 def primary_to_move(shard: DesiredShard, record: Shard) -> str | None:

@@ -8,7 +8,7 @@ from typing import Self
 
 from flyball.decision import Decision
 from flyball.records.base import Condition
-from flyball.records.shard import DecisionStatus, Intent, MemberStatus, Role, ShardStatus
+from flyball.records.shard import DecisionStatus, Intent, MemberStatus, Release, Role, ShardStatus
 from flyball_topology.diagnose import diagnose, lag_class
 from flyball_topology.findings import Finding
 from flyball_topology.line import Errant, beside_the_line
@@ -77,6 +77,7 @@ def member_status(view: View, member: MemberView) -> MemberStatus:
         and status.transition is None
         and member.name not in (*status.ackers, *(status.ackers_next or ()))
     )
+    release = Release(incarnation=member.spec.incarnation, generation=view.shard.metadata.generation)
     beside = beside_the_line(view, member)
     return MemberStatus(
         name=member.name,
@@ -85,7 +86,7 @@ def member_status(view: View, member: MemberView) -> MemberStatus:
         uuid=member.snapshot.uuid if member.snapshot else "",
         lag=lag_class(member),
         errant=str(beside.transactions) if beside.kind in {Errant.TAIL, Errant.FOREIGN, Errant.DIVERGED} else "",
-        released_for=member.spec.incarnation if released else None,
+        released_for=release if released else None,
     )
 
 

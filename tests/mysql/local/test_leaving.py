@@ -3,7 +3,7 @@
 import sys
 
 from flyball.records import Shard
-from flyball.records.shard import Intent, MemberStatus, Role
+from flyball.records.shard import Intent, MemberStatus, Release, Role
 from flyball.store.sqlite import SqliteRecords
 from flyball_local import background, mysqld, topology_process
 from flyball_local.conditions import MEMBERS_RUNNING
@@ -30,7 +30,8 @@ async def release(home: Home, name: str) -> None:
         assert found is not None
         spec = found.spec.member(name)
         assert spec is not None
-        told = MemberStatus(name=name, incarnation=spec.incarnation, role=Role.REPLICA, released_for=spec.incarnation)
+        release = Release(incarnation=spec.incarnation, generation=found.metadata.generation)
+        told = MemberStatus(name=name, incarnation=spec.incarnation, role=Role.REPLICA, released_for=release)
         status = found.status.model_copy(update={"members": (told,)})
         await records.replace_status(found.model_copy(update={"status": status}))
 

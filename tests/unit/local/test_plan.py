@@ -7,7 +7,7 @@ from flyball.expand import expand
 from flyball.records import Failover, Keyspace, Metadata, Shard
 from flyball.records.failover import FailoverSpec
 from flyball.records.keyspace import KeyspaceSpec
-from flyball.records.shard import Intent, MemberStatus, Reign, Role, ShardStatus
+from flyball.records.shard import Intent, MemberStatus, Reign, Release, Role, ShardStatus
 from flyball_local import declare
 from flyball_local.identity import Identity
 from flyball_local.plan import AT_ONCE, plan
@@ -77,8 +77,9 @@ def edited(view: KeyspaceView, generation: int = 2, **spec: object) -> KeyspaceV
     return replace(view, keyspace=declared, desired=expand(declared))
 
 
-def released(name: str, incarnation: int = 1) -> MemberStatus:
-    return MemberStatus(name=name, incarnation=incarnation, role=Role.REPLICA, released_for=incarnation)
+def released(name: str, incarnation: int = 1, generation: int = 0) -> MemberStatus:
+    release = Release(incarnation=incarnation, generation=generation)
+    return MemberStatus(name=name, incarnation=incarnation, role=Role.REPLICA, released_for=release)
 
 
 def after(view: KeyspaceView, step: Step | None) -> KeyspaceView:
@@ -245,6 +246,17 @@ def test_a_release_of_another_incarnation_stops_nobody():
     view = edited(steady(3), replicas=2)
     view = after(view, plan(view).step)
     assert plan(with_status(view, members=(released(NAMES[2], incarnation=2),))).step is None
+
+
+def test_a_release_for_an_older_wish_stops_nobody():
+    """It was told to leave, to stay, and to leave again: it may have been counted in between."""
+    view = edited(steady(3), replicas=2)
+    view = after(view, plan(view).step)
+    record = view.shards[SHARD]
+    again = record.metadata.model_copy(update={"generation": 4})
+    view = replace(view, shards={SHARD: record.model_copy(update={"metadata": again})})
+    assert plan(with_status(view, members=(released(NAMES[2], generation=2),))).step is None
+    assert plan(with_status(view, members=(released(NAMES[2], generation=4),))).step == StopMembers((NAMES[2],))
 
 
 def test_the_primary_is_never_told_to_leave_but_moved_first():

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from flyball.records.shard import Intent, LagClass, Role
+from flyball.records.shard import Intent, LagClass, Release, Role
 from flyball_topology.decide import decide
 from flyball_topology.publish import Told, publish
 from tests.unit.topology.views import (
@@ -86,7 +86,10 @@ def test_a_member_is_released_once_it_has_left_the_ack_set_and_not_before():
     left = with_status(leaving, ackers=("m1", "m2"))
     assert released(leaving) is None
     assert released(with_status(leaving, ackers_next=("m1", "m2"))) is None
-    assert released(left) == 4
+    assert released(left) == Release(incarnation=4, generation=1)
+    metadata = left.shard.metadata.model_copy(update={"generation": 7})
+    later = replace(left, shard=left.shard.model_copy(update={"metadata": metadata}))
+    assert released(later) == Release(incarnation=4, generation=7)
     assert released(with_status(left, ackers_next=("m1", "m2", "m3"))) is None
     assert released(with_status(left, transition=emergency(left).shard.status.transition)) is None
     assert released(with_status(healthy(), ackers=("m1", "m2"))) is None
