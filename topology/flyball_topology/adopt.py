@@ -1,18 +1,21 @@
 """Adopt: a record older than its members takes over what they know, on a person's word (rule 10).
 
-Every declared member must be reached, and one of them must hold everything; its promise, or its journal if that is
-higher, becomes the issued term, and the member the recorded primary. If it is closed, a failover under the next term
-opens it.
+Every declared member must be reached. The one that clients write to is the primary: it is open, and nobody has reigned
+after it. What others hold besides is theirs alone: their tails, or errant. Where nobody is open, one must hold
+everything that the others hold; a failover under the next term opens it. The highest promise, or journal if that is
+higher, becomes the issued term; where it is above the reign's, a failover under the next one begins at once.
 """
+
+from collections.abc import Mapping, Set
 
 from flyball.errors import Code
 from flyball.gtid import GtidSet
 from flyball.records import Operation
 from flyball.records.failover import Outcome
-from flyball.records.shard import Reign
+from flyball.records.shard import Mode, Phase, Reign, Transition
 from flyball_topology.changes import Deciding, status_with, take
 from flyball_topology.steps import OperationChange, Step
-from flyball_topology.view import HOUSEKEEPING, View
+from flyball_topology.view import HOUSEKEEPING, Snapshot, View
 
 
 def adopt(view: View, operation: Operation) -> Deciding:
@@ -22,26 +25,37 @@ def adopt(view: View, operation: Operation) -> Deciding:
     if unreached:
         return _refuse(view, operation, f"every member must be reached first; missing: {', '.join(unreached)}")
     found = {name: snapshot for name, snapshot in seen.items() if snapshot is not None}
-    whole = GtidSet().union(*(snapshot.received.without_tag(HOUSEKEEPING) for snapshot in found.values()))
     diverged = {mark.name for mark in view.shard.status.diverged}
-    holders = [name for name, snapshot in found.items() if snapshot.executed.contains(whole) and name not in diverged]
-    if not holders:
-        return _refuse(view, operation, "no member that has not diverged holds everything that the others hold")
-    chosen = max(holders, key=lambda name: (found[name].opened, found[name].journal_term, name))
+    serving = _serving(found, diverged)
+    if serving is not None:
+        chosen, why = serving, f"clients write to {serving}"
+        line = found[chosen].executed.without_tag(HOUSEKEEPING)
+    else:
+        line = GtidSet().union(*(snapshot.received.without_tag(HOUSEKEEPING) for snapshot in found.values()))
+        holders = [n for n, snapshot in found.items() if snapshot.executed.contains(line) and n not in diverged]
+        if not holders:
+            return _refuse(view, operation, "no member that has not diverged holds everything that the others hold")
+        chosen = max(holders, key=lambda name: (found[name].opened, found[name].journal_term, name))
+        why = f"{chosen} holds everything"
     highest = max(max(snapshot.promise or 0, snapshot.journal_term) for snapshot in found.values())
     uuids = {snapshot.uuid for snapshot in found.values()} - {found[chosen].uuid}
     reign = Reign(
         term=found[chosen].opened or max(1, found[chosen].journal_term),
         primary=chosen,
         uuid=found[chosen].uuid,
-        base=str(whole),
+        base=str(line),
         past=tuple(sorted(uuids)),
     )
+    issued, transition = max(highest, reign.term), None
+    if highest > reign.term:  # they would obey nobody who reigns under less
+        issued = highest + 1
+        reason = f"a member has promised term {highest}, and {chosen} last reigned under {reign.term}"
+        transition = Transition(mode=Mode.EMERGENCY, phase=Phase.ISSUED, term=issued, reason=reason)
     status = status_with(
         view,
-        issued=max(highest, reign.term),
+        issued=issued,
         reign=reign,
-        transition=None,
+        transition=transition,
         ackers=tuple(view.members),
         ackers_next=None,
         durability=view.shard.spec.durability,
@@ -50,7 +64,14 @@ def adopt(view: View, operation: Operation) -> Deciding:
         update={"outcome": Outcome.SUCCEEDED, "message": f"adopted term {status.issued} from {chosen}"}
     )
     step = Step("adopt the members' term", status=status, operation=OperationChange(operation.name, done))
-    return take(view, step, f"{chosen} holds everything")
+    return take(view, step, why)
+
+
+def _serving(found: Mapping[str, Snapshot], diverged: Set[str]) -> str | None:
+    """The member that is open under the highest term that anybody opened, or wrote down, a reign of."""
+    highest = max(max(seen.opened, seen.reigned, seen.journal_term) for seen in found.values())
+    serving = (name for name, seen in found.items() if seen.takes_writes and 0 < seen.opened == highest)
+    return next((name for name in serving if name not in diverged), None)
 
 
 def _refuse(view: View, operation: Operation, message: str) -> Deciding:

@@ -4,8 +4,10 @@ import pytest
 
 from flyball.errors import Code
 from flyball.records.failover import Outcome
-from flyball.records.shard import Diverged, Phase, Reign
+from flyball.records.shard import Diverged, Mode, Phase, Reign
 from flyball_topology.decide import decide
+from flyball_topology.diagnose import diagnose
+from flyball_topology.findings import Kind
 from flyball_topology.steps import Freeze
 from tests.unit.topology.views import (
     acts,
@@ -120,6 +122,32 @@ def test_a_person_adopts_what_the_members_know():
     assert (status.issued, status.reign.term, status.reign.primary) == (5, 5, "m2")
     assert status.reign.base == str(gtids(m1="1-9"))
     assert status.ackers == ("m1", "m2", "m3")
+
+
+def open_at(view, name, **changes):
+    return seeing(view, name, super_read_only=False, read_only=False, offline=False, **changes)
+
+
+def test_the_member_that_clients_write_to_goes_before_a_closed_one_that_holds_more():
+    """What m3 holds besides is errant, and shows as such: clients' writes are on m2."""
+    view = open_at(holding(lost(), "m3", gtids(m1="1-9", m3="1-2")), "m2")
+    status = status_of(decide(word(view, "adopt")))
+    assert (status.reign.primary, status.reign.term, status.reign.base) == ("m2", 5, str(gtids(m1="1-9")))
+    errant = with_status(view, **{name: getattr(status, name) for name in ("issued", "reign", "ackers", "durability")})
+    assert Kind.ERRANT_TRANSACTIONS in {finding.kind for finding in diagnose(errant) if finding.member == "m3"}
+
+
+def test_an_open_member_that_another_has_reigned_after_is_not_the_one():
+    """A former primary that nobody could fence: what it takes nobody acknowledges."""
+    view = open_at(lost(), "m1", opened=3, reigned=3)
+    assert status_of(decide(word(view, "adopt"))).reign.primary == "m2"
+
+
+def test_where_somebody_has_promised_more_than_the_reign_the_next_term_begins():
+    """Under the old one every act on that member would be refused, for ever."""
+    view = open_at(seeing(lost(), "m3", promise=7), "m2")
+    transition = transition_of(decide(word(view, "adopt")))
+    assert (transition.mode, transition.phase, transition.term) == (Mode.EMERGENCY, Phase.ISSUED, 8)
 
 
 def test_not_before_every_member_is_reached():
