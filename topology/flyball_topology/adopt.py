@@ -6,7 +6,8 @@ everything that the others hold; a failover under the next term opens it. The hi
 higher, becomes the issued term; where it is above the reign's, a failover under the next one begins at once.
 """
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 
 from flyball.errors import Code
 from flyball.gtid import GtidSet
@@ -67,7 +68,7 @@ def adopt(view: View, operation: Operation) -> Deciding:
     return take(view, step, why)
 
 
-def _serving(found: Mapping[str, Snapshot], diverged: Set[str]) -> str | None:
+def _serving(found: Mapping[str, Snapshot], diverged: AbstractSet[str]) -> str | None:
     """The member that is open under the highest term that anybody opened, or wrote down, a reign of."""
     highest = max(max(seen.opened, seen.reigned, seen.journal_term) for seen in found.values())
     serving = (name for name, seen in found.items() if seen.takes_writes and 0 < seen.opened == highest)

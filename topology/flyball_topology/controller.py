@@ -13,7 +13,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from flyball.controller import Outcome
@@ -170,6 +170,8 @@ class ShardController:
             memory.tried[step.remedies] = Tried((tried.times if tried else 0) + 1, started)
         if not step.record_first:
             await self._act_on_members(memory, step)
+            if step.remedies and step.acts and memory.failure:
+                memory.tried[step.remedies] = replace(memory.tried[step.remedies], failure=memory.failure)
         try:
             await self._writing.write(step, memory.shard, memory.timeline, lambda now: self._written(memory, now))
         except ConflictError as error:

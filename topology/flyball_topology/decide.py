@@ -157,7 +157,8 @@ def _repair(view: View, findings: tuple[Finding, ...], seen: tuple[str, ...], *,
             awaited.append(f"a person ({remedy.ask} {finding.member}): {finding}")
             continue
         if _rests(view, key):
-            awaited.append(f"the next try against: {finding}")
+            failed = f"; the last one failed: {tried.failure}" if tried is not None and tried.failure else ""
+            awaited.append(f"the next try against: {finding}{failed}")
             continue
         decision = remedy.plan(view, finding)
         if decision is not None and decision.step is not None:

@@ -8,7 +8,7 @@ from flyball.records.shard import Intent, LagClass
 from flyball_topology.findings import Finding, Kind
 from flyball_topology.line import Errant, beside_the_line
 from flyball_topology.revocation import durability, may_acknowledge
-from flyball_topology.view import HOUSEKEEPING, MemberView, Reach, Snapshot, View
+from flyball_topology.view import HOUSEKEEPING, Channel, MemberView, Reach, Snapshot, View
 
 CONFIRMED = 2
 """Probes in a row that must fail before a primary that refuses connections is called dead."""
@@ -19,6 +19,8 @@ HUNG_FOR = 5.0
 """Seconds after which an unanswered heartbeat shows that a primary cannot write."""
 WAITING_FOR = 3.0
 """Seconds after which a heartbeat that waits for its acknowledgement shows that no write is acknowledged."""
+CONNECTING_FOR = 5.0
+"""Seconds after which a replica that tries to connect to its source is a finding: each try takes a second."""
 AWAY_AFTER = 30.0
 """Seconds after which a member that does not answer is taken out of the ack set, while the primary lives."""
 
@@ -220,8 +222,25 @@ def _replica(view: View, member: MemberView, seen: Snapshot) -> Iterator[Finding
 
 def _channel(view: View, primary: MemberView, member: MemberView, seen: Snapshot) -> Iterator[Finding]:
     channel = seen.channel
-    if channel is None or not member.follows(primary.spec):
-        yield Finding(Kind.WRONG_SOURCE, member.name, channel.address if channel else "it follows nobody")
+    if channel is None:
+        yield Finding(Kind.WRONG_SOURCE, member.name, "it follows nobody")
+        return
+    if member.follows(primary.spec):
+        yield from _replication(view, primary, member, channel)
+    elif channel.applier_errno and not seen.executed.contains(seen.received):
+        why = f"it cannot apply what it received of {channel.address}, and must before it follows {primary.name}"
+        detail = f"{why}: {channel.applier_errno} {channel.applier_error[:200]}"
+        yield Finding(Kind.REPLICATION_FAILED, member.name, detail)
+    else:
+        yield Finding(Kind.WRONG_SOURCE, member.name, channel.address)
+    if lag_class(member) not in {LagClass.OK, LagClass.UNKNOWN}:
+        yield Finding(Kind.LAG, member.name, lag_class(member).value)
+
+
+def _replication(view: View, primary: MemberView, member: MemberView, channel: Channel) -> Iterator[Finding]:
+    """Of a member that is set to follow the primary: the gravest thing that keeps it from being a sound replica."""
+    seen = member.seen
+    if seen is None:
         return
     if channel.applier_errno:
         yield Finding(Kind.REPLICATION_FAILED, member.name, f"{channel.applier_errno} {channel.applier_error[:200]}")
@@ -229,6 +248,8 @@ def _channel(view: View, primary: MemberView, member: MemberView, seen: Snapshot
         yield Finding(Kind.REPLICATION_FAILED, member.name, f"{channel.receiver_errno} {channel.receiver_error[:200]}")
     elif channel.receiver == "OFF" or not channel.applier_on:
         yield Finding(Kind.REPLICATION_STOPPED, member.name)
+    elif member.connecting_since is not None and view.now - member.connecting_since >= CONNECTING_FOR:
+        yield Finding(Kind.NOT_CONNECTED, member.name, _why_not_connected(channel))
     elif seen.semi_sync_replica != gives_acks(view, member):
         yield Finding(Kind.NOT_ACKING, member.name)
     elif not seen.super_read_only:
@@ -237,8 +258,13 @@ def _channel(view: View, primary: MemberView, member: MemberView, seen: Snapshot
         yield Finding(Kind.REPLICA_CLOSED, member.name)
     elif _has_left_its_reign(view, primary, seen):
         yield Finding(Kind.FORMER_PRIMARY, member.name)
-    if lag_class(member) not in {LagClass.OK, LagClass.UNKNOWN}:
-        yield Finding(Kind.LAG, member.name, lag_class(member).value)
+
+
+def _why_not_connected(channel: Channel) -> str:
+    """What MySQL says, without the number of the attempt that it leads with: that is another one each second."""
+    _, found, reason = channel.receiver_error.partition("Message: ")
+    text = reason if found else channel.receiver_error
+    return f"{channel.receiver_errno} {text[:200]}" if channel.receiver_errno else "MySQL does not say why"
 
 
 def _has_left_its_reign(view: View, primary: MemberView, seen: Snapshot) -> bool:

@@ -37,6 +37,7 @@ class Kind(Enum):
     WRONG_SOURCE = "a member does not follow the primary"
     REPLICATION_STOPPED = "a member's replication is stopped"
     REPLICATION_FAILED = "a member's replication failed"
+    NOT_CONNECTED = "a member cannot connect to the primary"
     NOT_ACKING = "a member's semi-sync is not as the durability asks"
     FORMER_PRIMARY = "a former primary follows, and has not settled as a replica yet"
     REPLICA_CLOSED = "a replica serves no reads"

@@ -178,6 +178,7 @@ REMEDIES: dict[Kind, Remedy] = {
     Kind.WRONG_SOURCE: Remedy(_follow),
     Kind.REPLICATION_STOPPED: Remedy(_follow),
     Kind.REPLICATION_FAILED: Remedy(_follow, tries=6, ask="flyball reseed"),
+    Kind.NOT_CONNECTED: Remedy(_follow),
     Kind.NOT_ACKING: Remedy(_follow),
     Kind.HALF_FROZEN: Remedy(_follow),
     Kind.FORMER_PRIMARY: Remedy(_settle),

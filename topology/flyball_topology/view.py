@@ -118,6 +118,8 @@ class MemberView:
     """The snapshot before, to tell a lasting difference from a race between two probes."""
     heard_at: float | None = None
     """When this member was last seen to hear its source."""
+    connecting_since: float | None = None
+    """Since when its receiver tries to connect; ``None``: it does not, or is connected."""
     lag: float | None = None
     """Seconds behind the primary, by the heartbeat; ``None``: unknown."""
     error: str = ""
@@ -158,10 +160,11 @@ class Fleet:
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """A remedy that was tried and has not helped yet: how often, and when last."""
+    """A remedy that was tried and has not helped yet: how often, when last, and how its acts failed, if they did."""
 
     times: int
     at: float
+    failure: str = ""
 
 
 @dataclass(frozen=True, slots=True)

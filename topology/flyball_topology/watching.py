@@ -137,6 +137,7 @@ class Watch:
         heard_at = view.heard_at
         if _advanced(view.snapshot.channel if view.snapshot else None, snapshot.channel):
             heard_at = now
+        connecting = snapshot.channel is not None and snapshot.channel.receiver == "CONNECTING"
         since = now if view.failures or view.reach is not Reach.OK else view.since
         watched.probed_at = now
         watched.view = replace(
@@ -147,6 +148,7 @@ class Watch:
             earlier=view.snapshot,
             snapshot=snapshot,
             heard_at=heard_at,
+            connecting_since=(view.connecting_since or now) if connecting else None,
             error="",
         )
 

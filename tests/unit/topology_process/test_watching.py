@@ -266,3 +266,16 @@ async def test_a_member_made_anew_starts_as_unknown(members: Members) -> None:
     members.answers["a"] = refused()
     seen = await watch.look(again.model_copy(update={"spec": again.spec.model_copy(update={"members": (spec,)})}), 0.0)
     assert seen["a"].snapshot is None
+
+
+async def test_how_long_a_receiver_tries_to_connect_is_remembered_until_it_is_connected() -> None:
+    members = Members()
+    watch = Watch(members, asyncio.get_running_loop().time, lambda: None)
+    members.answers["m1"] = snapshot(channel=channel(receiver="CONNECTING"))
+    await asyncio.sleep(10)
+    first = (await watch.look(shard("m1"), 0.0))["m1"].connecting_since
+    await asyncio.sleep(10)
+    assert (await watch.look(shard("m1"), 0.0))["m1"].connecting_since == first == 10
+    members.answers["m1"] = snapshot(channel=channel())
+    await asyncio.sleep(1)
+    assert (await watch.look(shard("m1"), 0.0))["m1"].connecting_since is None
