@@ -46,3 +46,15 @@ async def until_asleep(run: Run, service: Service) -> None:
     """Passes until one of them sleeps; that one ends when it is woken."""
     while not service.effects.asleep.is_set():
         await run.one_pass(service)
+
+
+async def test_a_fence_that_comes_late_under_the_reigning_term_costs_no_failover() -> None:
+    """It was sent before the primary was chosen, by a service that slept in between."""
+    failover = next(scenario for scenario in SCENARIOS if scenario.name == "failover")
+    names = await effects_of(failover)
+    fences = [at for at, name in enumerate(names, 1) if name.startswith("Fence(") and "term=2" in name]
+    for at in fences:
+        run = await begin(failover)
+        await sleep_and_wake(run, Effects(at, Fate.ASLEEP))
+        assert run.issued == 2
+        assert [term for term, _ in run.world.promoted] == [2]
