@@ -96,6 +96,8 @@ def _at_once(machine: Machine, step: steps.Act) -> list[Commit]:
             server.isolate(step.term)
         case steps.Lend():
             server.lend(step.term, replica_account(step.reader))
+        case steps.Settle():
+            server.settle(step.term)
         case steps.CatchUp():
             server.catch_up(step.term)
         case steps.Promote():
