@@ -464,7 +464,8 @@ class RunningShard:
             wanted |= {"super_read_only": 0, "read_only": 0, "opened": term, "fence_term": term, "source_host": None}
             wanted |= {"semi_sync_source": 1, "semi_sync_acks": 1}
         else:
-            wanted |= {"super_read_only": 1, "read_only": 1, "opened": 0, "source_port": self.port(primary)}
+            wanted |= {"super_read_only": 1, "read_only": 1, "opened": 0, "reigned": 0}
+            wanted |= {"source_port": self.port(primary)}
             wanted |= {
                 "receiver_state": "ON",
                 "applier_state": "ON",
