@@ -27,7 +27,7 @@ def following(view: View, transition: Transition, candidate: MemberView) -> list
     acts: list[Act] = [
         Follow(member.name, transition.term, candidate.name, gives_acks(view, member, candidate.name))
         for member in (sound if chosen is None else chosen)
-        if not _follows_well(member, candidate, transition.term)
+        if not _follows_well(view, member, candidate, transition.term)
     ]
     if chosen is None:  # one that was cloned meanwhile obeys a fence alone, and may be the one that is missing
         forgetful = [member for member in _closed(view, candidate) if not _promised(member, transition)]
@@ -81,7 +81,8 @@ def _ahead(view: View, transition: Transition, candidate: MemberView, members: l
     return {member.name for member in members if member.seen and not holds.contains(line_of(view, member.seen))}
 
 
-def _follows_well(member: MemberView, candidate: MemberView, term: int) -> bool:
+def _follows_well(view: View, member: MemberView, candidate: MemberView, term: int) -> bool:
+    """One that is counted since it began to follow does not acknowledge yet: it has to follow again."""
     seen = member.seen
     return (
         seen is not None
@@ -89,4 +90,5 @@ def _follows_well(member: MemberView, candidate: MemberView, term: int) -> bool:
         and seen.channel is not None
         and seen.channel.receiver != "OFF"
         and (seen.promise or 0) <= term
+        and seen.semi_sync_replica is gives_acks(view, member, candidate.name)
     )

@@ -10,6 +10,7 @@ from flyball_topology.view import Reach
 from tests.unit.topology.views import (
     LINE,
     acts,
+    channel_to,
     chosen,
     dead,
     emergency,
@@ -300,3 +301,11 @@ def test_an_errant_member_does_not_follow_where_another_can_acknowledge():
 def test_what_a_candidate_has_to_apply_is_named():
     view = with_received(promoting(revoked()), "m2", LINE.union(gtids(m1="10-11")))
     assert decide(view).awaited == (f"m2 to apply {gtids(m1='10-11')}",)
+
+
+def test_one_that_followed_before_it_was_counted_follows_again_to_acknowledge():
+    unlocked = {replica_account(name): False for name in ("m1", "m2", "m3")}
+    view = alone(ackers=("m1", "m2", "m3"), accounts=unlocked)
+    following = seeing(view, "m3", channel=channel_to("m2"), promise=2, semi_sync_replica=False)
+    assert acts(decide(following)) == (Follow("m3", 2, "m2", acks=True),)
+    assert decide(seeing(following, "m3", semi_sync_replica=True)).step is None
