@@ -319,6 +319,11 @@ class RunningShard:
         assert state is not None
         return state
 
+    def runs_anew(self, name: str, before: mysqld.MysqldProcess) -> bool:
+        """Whether the engine has started its mysqld again; between two processes it has none."""
+        state = mysqld.read_state(self.home.member(name))
+        return state is not None and state != before
+
     def kill(self, name: str) -> None:
         """Kill its mysqld, as a crash does; the engine starts it again."""
         assert mysqld.kill(self.process(name))

@@ -98,7 +98,7 @@ def test_a_member_starts_closed_and_stays_so_until_somebody_opens_it(still):
     name = still.replicas[0]
     before = still.process(name)
     still.kill(name)
-    still.until("another process", lambda: still.process(name) != before)
+    still.until("another process", lambda: still.runs_anew(name, before))
     still.start(name)
     seen = still.probe(name)
     assert (seen["super_read_only"], seen["read_only"], seen["offline_mode"]) == (1, 1, 1)

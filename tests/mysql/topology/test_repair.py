@@ -55,7 +55,7 @@ def test_a_killed_replica_comes_back(shard):
     replica = shard.replicas[0]
     before = shard.process(replica)
     shard.kill(replica)
-    shard.until("another process", lambda: shard.process(replica) != before)
+    shard.until("another process", lambda: shard.runs_anew(replica, before))
     shard.until_healthy()
 
 

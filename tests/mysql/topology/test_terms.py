@@ -104,7 +104,7 @@ def test_a_cloned_member_promises_nothing_by_its_donor_s_fence(shard):
     # Its own service is away while it starts with the donor's row.
     shard.until("the clone", lambda: "Cloning" in str(shard.operation(word).status.phase))
     before = shard.process(member)
-    shard.until("its next process", lambda: shard.process(member) != before)
+    shard.until("its next process", lambda: shard.runs_anew(member, before))
     shard.service.send(signal.SIGSTOP)
     shard.start(member)
     seen = shard.probe(member)
@@ -133,7 +133,7 @@ def test_what_a_replica_received_survives_a_crash(still):
         shard.ledger.stop()
         backlog, before = shard.backlog(member), shard.process(member)
         shard.kill(member)
-    shard.until("another process", lambda: shard.process(member) != before)
+    shard.until("another process", lambda: shard.runs_anew(member, before))
     shard.start(member)
     assert shard.received(member).contains(backlog)
     assert not shard.executed(member).contains(backlog)
