@@ -30,13 +30,19 @@ def snapshot(row: Row) -> Snapshot:
         journal_term=_number(row, "journal_term"),
         beat=_number(row, "beat"),
         channel=_channel(row),
-        clone_state=_text(row, "clone_state"),
+        clone_state=_clone_state(row),
         clone_error=_text(row, "clone_error") if _number(row, "clone_errno") else "",
         accounts={name: bool(locked) for name, locked in json.loads(accounts).items()} if accounts else None,
         databases=frozenset(json.loads(databases)) if databases else None,
-        followers=frozenset(json.loads(row["dumps"] or "[]")),
+        followers=frozenset(account for account in json.loads(row["dumps"] or "[]") if account),
         waiting=_number(row, "waiting"),
     )
+
+
+def _clone_state(row: Row) -> str:
+    """A mysqld that was killed halfway says "In Progress" for good afterwards, with the error that its start met."""
+    state = _text(row, "clone_state")
+    return "Failed" if state == "In Progress" and _number(row, "clone_errno") else state
 
 
 def _channel(row: Row) -> Channel | None:

@@ -18,7 +18,8 @@ BEGIN
     SELECT JSON_ARRAYAGG(schema_name) INTO v_databases FROM information_schema.schemata;
   END IF;
   IF NOT @@GLOBAL.super_read_only THEN
-    SELECT JSON_ARRAYAGG(processlist_user), COALESCE(SUM(processlist_command <> 'Binlog Dump GTID'), 0)
+    SELECT JSON_ARRAYAGG(IF(processlist_command = 'Binlog Dump GTID', processlist_user, NULL)),
+        COALESCE(SUM(processlist_command <> 'Binlog Dump GTID'), 0)
       INTO v_dumps, v_waiting FROM performance_schema.threads
       WHERE processlist_command = 'Binlog Dump GTID'
          OR (processlist_state = 'Waiting for semi-sync ACK from replica' AND processlist_time >= 1);

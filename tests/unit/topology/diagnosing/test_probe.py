@@ -1,0 +1,37 @@
+"""What a probe's row is read as."""
+
+import json
+from collections import defaultdict
+
+import pytest
+
+from flyball_topology.probe import snapshot
+
+Row = dict[str, str | None]
+
+
+def row(**told: str | None) -> Row:
+    """A row that says nothing but ``told``."""
+    found: Row = defaultdict(lambda: None)
+    found.update(told)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("state", "errno", "means"),
+    [
+        ("In Progress", "0", "In Progress"),
+        ("In Progress", "1317", "Failed"),
+        ("Failed", "3862", "Failed"),
+        ("Completed", "0", "Completed"),
+        (None, None, ""),
+    ],
+)
+def test_a_clone_that_ended_halfway_is_not_in_progress(state, errno, means):
+    """mysqld says "In Progress" for good after it was killed in the middle of a clone."""
+    assert snapshot(row(clone_state=state, clone_errno=errno)).clone_state == means
+
+
+def test_a_client_that_waits_for_an_acknowledgement_is_no_follower():
+    """They come out of one look at the sessions; a session that does not replicate has no name there."""
+    assert snapshot(row(dumps=json.dumps(["flyball_r_1", None]), waiting="1")).followers == {"flyball_r_1"}
