@@ -7,7 +7,6 @@ an identity and no memory. At the end mysqld ends itself, and whoever supervises
 import asyncio
 from typing import TYPE_CHECKING
 
-from flyball.gtid import NOTHING
 from tests.simulation.machine import Machine
 from tests.simulation.server import refused
 
@@ -20,7 +19,7 @@ async def clone(world: "World", machine: Machine, donor: Machine) -> None:
     server = machine.server
     if server.donor != donor.name:
         raise refused("3862 the donor is not in the list of valid donors")
-    server.clone_state = "In Progress"
+    server.begin_clone()
     duration = world.random.uniform(0.2, 2.0)
     drops_at = duration * world.random.uniform(0.1, 0.9)
     process, spent, step = donor.process, 0.0, 0.1
@@ -46,7 +45,5 @@ def _break(machine: Machine, *, empty: bool) -> None:
     server.clone_state = "Failed"
     server.super_read_only = True
     if empty:
-        server.executed = server.logged = server.purged = server.hollow = NOTHING
-        server.row, server.channel, server.beat = None, None, 0
-        server.journal, server.accounts, server.databases = set(), {}, set()
+        server.lose_data()
     machine.changed()

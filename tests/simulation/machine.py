@@ -108,8 +108,7 @@ class Machine:
 
     def stop_in_order(self) -> None:
         """As the engine does: cut the clients off first."""
-        self.server.offline = True
-        self.server._cut_clients()
+        self.server.take_offline()
         self.changed()
         self.terminate()
 
@@ -218,14 +217,14 @@ class Machine:
         self._waiters.append((commit, commit.client, future))
         await future
 
-    def waiting(self) -> int:
-        """Sessions that have waited for an acknowledgement for a second or more."""
+    def waiting(self) -> bool:
+        """Whether a session has waited for an acknowledgement for a second or more; others wait behind the first."""
         now = self.loop.time()
-        return sum(now - self._since.get(id(commit), now) >= LONG for commit in self.server.commits if not commit.done)
+        return any(now - self._since.get(id(commit), now) >= LONG for commit in self.server.commits if not commit.done)
 
     def probe(self, *, deep: bool = True) -> Snapshot:
         snapshot = self.server.probe(deep=deep)
-        return replace(snapshot, waiting=self.waiting()) if snapshot.waiting else snapshot
+        return replace(snapshot, waiting=int(self.waiting())) if snapshot.waiting else snapshot
 
     # --- the guard --------------------------------------------------------------------------------------
 
@@ -248,6 +247,5 @@ class Machine:
 
     def guard(self) -> None:
         if not self.server.offline and self.waiting():
-            self.server.offline = True
-            self.server._cut_clients()
+            self.server.take_offline()
             self.changed()

@@ -68,7 +68,7 @@ async def _locked(machine: Machine) -> AsyncIterator[None]:
 async def _do(machine: Machine, shard: Shard, step: steps.Act) -> list[Commit]:
     server = machine.server
     async with _locked(machine):
-        server.check_term(step.term)
+        server.check_floor(step.term)
         await machine.disk()
         match step:
             case steps.Freeze():

@@ -46,6 +46,9 @@ class Channel:
     state: str = "CONNECTING"
     semi: bool = False
     """Whether the present connection acknowledges: the flag as it was when the receiver connected."""
+    acked: int = 0
+    """How far into the source's binary log this connection acknowledged. What the receiver held before it connected
+    is not sent again, and so not acknowledged: that takes something newer."""
     errno: int = 0
     source_uuid: str = ""
     received: GtidSet = NOTHING
@@ -54,7 +57,14 @@ class Channel:
     applier_errno: int = 0
 
     def stop(self) -> None:
-        self.wanted, self.state, self.errno = False, "OFF", 0
+        """The last error stays to be seen."""
+        self.wanted, self.state = False, "OFF"
+
+    def begin(self) -> None:
+        """Both threads run; a receiver that runs already is left alone."""
+        self.wanted = self.applier = True
+        if self.state == "OFF":
+            self.state, self.errno = "CONNECTING", 0
 
 
 @dataclass
@@ -65,6 +75,8 @@ class Commit:
     payload: Payload
     client: bool = False
     """Whether an application's session waits; one that was cut never hears an answer."""
+    position: int = 0
+    """Where it stands in the binary log."""
     done: bool = False
 
 
@@ -107,10 +119,14 @@ class Server:
     hollow: GtidSet = NOTHING
     """Held as empty transactions: declared here, or fetched from where they were declared."""
     row: Row | None = None
+    busy: bool = False
+    """Its applier is in the middle of something long: super_read_only can be turned off, not on."""
     semi_source: bool = False
     semi_acks: int = 1
     semi_replica: bool = True
     channel: Channel | None = None
+    position: int = 0
+    """The end of the binary log."""
     commits: list[Commit] = field(default_factory=list)
     journal: set[int] = field(default_factory=set)
     beat: int = 0
@@ -129,6 +145,15 @@ class Server:
     @property
     def takes_writes(self) -> bool:
         return self.running and not (self.stalled or self.super_read_only or self.read_only or self.offline)
+
+    @property
+    def refusal(self) -> int:
+        """MySQL's error for an application that connects and writes; 0 where it may."""
+        if not self.running:
+            return 2003
+        if self.offline:
+            return 3032
+        return 1290 if self.super_read_only or self.read_only else 0
 
     @property
     def promise(self) -> int | None:
@@ -187,7 +212,7 @@ class Server:
             databases=frozenset(self.databases) if writable and deep else None,
             followers=frozenset(self.followers) if writable else frozenset(),
             reigned=self.reigned,
-            waiting=sum(not commit.done for commit in self.commits) if writable else 0,
+            waiting=int(bool(self.commits)) if writable else 0,  # the others wait behind the first
         )
 
     # --- writing ----------------------------------------------------------------------------------------
@@ -209,7 +234,8 @@ class Server:
         for transaction in transactions(gtid):
             self.payloads.setdefault(transaction, payload)
         self.logged = self.logged.union(gtid)
-        commit = Commit(gtid, payload, client)
+        self.position += 1
+        commit = Commit(gtid, payload, client, self.position)
         if self.semi_source:
             self.commits.append(commit)
         else:
@@ -240,7 +266,36 @@ class Server:
             case Payload("database", str(name)):
                 self.databases.add(name)
 
-    def _cut_clients(self) -> None:
+    def take_offline(self) -> None:
+        """Cuts clients, and answers nothing to a commit that waits."""
+        self.offline = True
+        self.end_sessions()
+
+    def terminate(self) -> list[Commit]:
+        """SIGTERM: whoever waits is answered ok (rule 1). Returns the commits whose clients heard that."""
+        answered = [commit for commit in self.commits if commit.client]
+        for commit in self.commits:
+            self.finish(commit)
+        self.commits.clear()
+        self.kill()
+        return answered
+
+    def pulse(self) -> None:
+        """The event of an open primary whose lease has expired; events rest under super_read_only."""
+        pulse = Payload("pulse")
+        if self.takes_events and all(commit.payload != pulse for commit in self.commits):
+            self.write(pulse, tag=HOUSEKEEPING)
+
+    def guard(self) -> None:
+        """The other event: where a commit has waited for a second, nobody acknowledges any more."""
+        if self.takes_events and self.commits:
+            self.take_offline()
+
+    @property
+    def takes_events(self) -> bool:
+        return self.running and not self.stalled and not self.super_read_only and self.opened > 0
+
+    def end_sessions(self) -> None:
         for commit in self.commits:
             commit.client = False
 
@@ -251,13 +306,13 @@ class Server:
     # --- the process ------------------------------------------------------------------------------------
 
     def kill(self) -> None:
-        self.running, self.stalled = False, False
-        self._cut_clients()
+        self.running, self.stalled, self.busy = False, False, False
+        self.end_sessions()
 
     def start(self) -> None:
         """A member starts closed; what was logged is there, acknowledged or not."""
         self.running = True
-        self._cut_clients()
+        self.end_sessions()
         for commit in self.commits:
             self.finish(commit)
         self.commits.clear()
@@ -279,14 +334,22 @@ class Server:
         self.hollow = donor.hollow
         self.row, self.journal, self.beat = donor.row, set(donor.journal), donor.beat
         self.accounts, self.databases = dict(donor.accounts), set(donor.databases)
-        self.commits, self.channel, self.donor, self.clone_state = [], None, "", "Completed"
+        source = donor.channel  # told to follow whom its donor follows, and with nothing received
+        self.channel = Channel(source.host, source.port) if source else None
+        self.commits, self.donor, self.clone_state = [], "", "Completed"
         self.start()
 
     # --- the procedures: the promise --------------------------------------------------------------------
 
+    def check_floor(self, term: int) -> None:
+        """A row of another uuid came with a clone: a floor all the same."""
+        if self.row is not None and self.row.term > term:
+            raise refused(f"FB3003 term {term} is below the fence {self.row.term}", Code.TERM_TOO_OLD)
+
     def check_term(self, term: int) -> None:
-        if (self.promise or 0) > term:
-            raise refused(f"FB3003 term {term} is below the fence {self.promise}", Code.TERM_TOO_OLD)
+        self.check_floor(term)
+        if self.row is not None and self.row.uuid != self.uuid:
+            raise refused("FB3003 this member was cloned and has promised nothing: fence it first", Code.TERM_TOO_OLD)
 
     def obey(self, term: int) -> None:
         self.check_term(term)
@@ -296,6 +359,11 @@ class Server:
     def note(self, term: int, opened: int | None = None, reigned: int | None = None) -> None:
         opened = self.opened if opened is None else opened
         self.row = Row(self.uuid, term, opened, self.reigned if reigned is None else reigned)
+        if self.busy:
+            self.super_read_only = False
+
+    def refreeze(self) -> None:
+        self.super_read_only = self.super_read_only or (self.read_only and not self.busy)
 
     def must_be_open(self, term: int) -> None:
         if self.opened != term:
@@ -304,22 +372,21 @@ class Server:
     # --- the procedures: replication and doors ----------------------------------------------------------
 
     def fence(self, term: int) -> None:
-        self.check_term(term)
+        self.check_floor(term)
         if self.opened == term:
             return
         self.donor = ""
-        if not self.super_read_only:
-            self.offline = True
-            self._cut_clients()
+        if not self.read_only:
+            self.take_offline()
             self._end_semi_sync()
             self._resolve()
             self.super_read_only = self.read_only = True
         if self.row is not None and self.row.opened > 0:
-            self.offline = True
-            self._cut_clients()
+            self.take_offline()
             self.note(term, 0)
-        else:
-            self.obey(term)
+            self.refreeze()
+        elif self.promise != term:
+            self.note(term)
         if self.channel is not None:
             self.channel.stop()
 
@@ -337,14 +404,23 @@ class Server:
 
     def follow(self, term: int, host: str, port: int, acks: bool) -> None:
         self.obey(term)
-        if not self.super_read_only:
+        if not self.read_only:
             raise refused("FB3002 this member takes writes: fence it first")
+        self.refreeze()
         self._end_semi_sync()
         self._resolve()
+        channel = self.channel
+        if channel is None:
+            self.channel = Channel(host, port)
+        elif (channel.host, channel.port) != (host, port):
+            if channel.applier_errno and not self.has_applied:
+                raise refused("FB3002 the applier does not run, and would lose what was received")
+            self.channel = Channel(host, port, received=channel.received, heartbeats=channel.heartbeats)
+        else:
+            if channel.state != "ON" or self.semi_replica != acks:
+                channel.stop()
+            channel.begin()
         self.semi_replica = acks
-        received = self.channel.received if self.channel else NOTHING
-        heartbeats = self.channel.heartbeats if self.channel else 0
-        self.channel = Channel(host, port, received=received, heartbeats=heartbeats)
         if self.row is not None and self.row.opened > 0:
             self.note(term, 0)
         self.offline = False
@@ -397,6 +473,7 @@ class Server:
     def write_journal(self, term: int) -> Commit | None:
         """The journal row; ``None`` where it is there already."""
         self.must_be_open(term)
+        self._must_be_writable()
         waiting = [commit for commit in self.commits if commit.payload == Payload("journal", term)]
         if waiting or term in self.journal:
             return waiting[0] if waiting else None
@@ -408,10 +485,11 @@ class Server:
 
     def isolate(self, term: int) -> None:
         self.obey(term)
-        self.offline = True
-        self._cut_clients()
+        self.take_offline()
         self._end_semi_sync()
         self._resolve()
+        if self.busy and not self.super_read_only:
+            raise refused("1205 Lock wait timeout exceeded")
         self.super_read_only = self.read_only = True
         self.note(term, 0)
         if self.channel is not None:
@@ -422,11 +500,24 @@ class Server:
         self.obey(term)
         if not self.read_only:
             raise refused("FB3002 this member takes writes: fence it first")
-        self.offline = True
+        self.take_offline()
         if self.channel is not None:
             self.channel.stop()
             self.channel.applier = False
-        self.donor, self.super_read_only, self.clone_state = donor, False, "In Progress"
+        self.donor, self.super_read_only = donor, False
+
+    def begin_clone(self) -> None:
+        """The CLONE statement itself: it needs a donor that was named, and goes on by itself."""
+        if self.donor:
+            self.clone_state = "In Progress"
+
+    def lose_data(self) -> None:
+        """A clone has dropped what was here, and broke."""
+        self.executed = self.logged = self.purged = self.hollow = NOTHING
+        self.row, self.channel, self.beat = None, None, 0
+        self.journal, self.accounts, self.databases = set(), {}, set()
+        self.commits.clear()
+        self.clone_state = "Failed"
 
     def declare(self, term: int, gtids: GtidSet) -> list[Commit]:
         self.obey(term)
@@ -450,17 +541,17 @@ class Server:
 
     def provision(self, term: int, members: tuple[str, ...], users: tuple[str, ...], database: str) -> list[Commit]:
         self.must_be_open(term)
-        if self.super_read_only:
-            raise refused("1290 the server is running with --super-read-only")
+        self._must_be_writable()
         accounts = [*map(replica_account, members), *users]
         payloads = [*(Payload("account", name) for name in accounts), Payload("database", database)]
         return [self.write(payload) for payload in payloads]
 
     def set_ackers(self, ackers: tuple[str, ...]) -> None:
         admitted = set(map(replica_account, ackers))
-        for account in self.accounts:
-            if account.startswith("flyball_r_"):
-                self.accounts[account] = account not in admitted
+        for account, locked in self.accounts.items():
+            if account.startswith("flyball_r_") and locked is (account in admitted):
+                self._must_be_writable()
+                self.accounts[account] = not locked
         self.followers &= admitted
 
     def admit(self, term: int, ackers: tuple[str, ...]) -> None:
@@ -473,9 +564,12 @@ class Server:
             self.semi_acks = max(self.semi_acks, acks)
         self.semi_source = acks > 0
 
-    def _housekeeping(self, payload: Payload) -> Commit:
+    def _must_be_writable(self) -> None:
         if self.super_read_only:
             raise refused("1290 the server is running with --super-read-only")
+
+    def _housekeeping(self, payload: Payload) -> Commit:
+        self._must_be_writable()
         return self.write(payload, tag=HOUSEKEEPING)
 
     def _resolve(self) -> None:

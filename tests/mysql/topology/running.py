@@ -118,9 +118,7 @@ class RunningShard:
         spec = {"replicas": self.replicas_declared, "users": [{"name": "app", "ddl": True}, {"name": "plain"}]}
         self.declare(spec)
         self.open_records()
-        self.secret = self.wait(FileSecrets(self.home.secrets).get(credentials_name(KEYSPACE))) or {}
-        self.tls = ssl.create_default_context(cadata=self.secret["ca"])
-        self.tls.check_hostname = False  # the certificates carry members' names, not their addresses
+        self.read_secret()
         self.ledger = Ledger(
             self.home.records, KEYSPACE, self.secret["user-app"], self.secret["ca"], self.place_of_client
         )
@@ -144,6 +142,12 @@ class RunningShard:
     def place_of_test(self) -> AbstractContextManager[None]:
         """Where the test's own connections come from."""
         return nullcontext()
+
+    def read_secret(self) -> None:
+        """Learn the passwords, and whom to trust."""
+        self.secret = self.wait(FileSecrets(self.home.secrets).get(credentials_name(KEYSPACE))) or {}
+        self.tls = ssl.create_default_context(cadata=self.secret["ca"])
+        self.tls.check_hostname = False  # the certificates carry members' names, not their addresses
 
     def declare(self, spec: dict[str, object]) -> None:
         """Declare the keyspace, and start an engine where none runs."""

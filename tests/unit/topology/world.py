@@ -100,6 +100,8 @@ class World:
         for server in self.servers.values():
             if server.channel is not None:
                 self._connect(server)
+        for server in self.servers.values():
+            server.followers = {replica_account(other.name) for other in self._connected_to(server)}
         moved = True
         while moved:
             moved = any([*map(self._replicate, self.servers.values()), *map(self._acknowledge, self.servers.values())])
@@ -110,13 +112,14 @@ class World:
 
     def _connect(self, server: Server) -> None:
         channel = server.channel
-        source = self._at(channel.host, channel.port) if channel else None
-        if channel is None or source is None or not server.running or server.stalled or not channel.wanted:
+        if channel is None or not server.running or server.stalled or not channel.wanted:
             return
-        account = replica_account(server.name)
-        if not self._reaches(server.name, source.name) or source.offline or source.accounts.get(account) is not False:
-            source.followers.discard(account)
-            channel.state = "CONNECTING"
+        source = next(s for s in self.servers.values() if (s.host, s.port) == (channel.host, channel.port))
+        if source.running and source.stalled:
+            return  # believed in, until somebody gives it up
+        error = self._refusal(server, source)
+        if error:
+            channel.state, channel.errno = "CONNECTING", error
             return
         known = server.executed.union(channel.received)
         if channel.state != "ON":
@@ -124,9 +127,36 @@ class World:
                 channel.stop()
                 channel.errno = 13114
                 return
-            channel.state, channel.source_uuid, channel.semi = "ON", source.uuid, server.semi_replica
-            source.followers.add(account)
+            channel.state, channel.errno = "ON", 0
+            channel.source_uuid, channel.semi, channel.acked = source.uuid, server.semi_replica, 0
         channel.heartbeats += 1
+
+    def _connected_to(self, server: Server) -> list[Server]:
+        return [
+            other
+            for other in self.servers.values()
+            if other.running
+            and other.channel is not None
+            and other.channel.state == "ON"
+            and (other.channel.host, other.channel.port) == (server.host, server.port)
+        ]
+
+    def _refusal(self, server: Server, source: Server) -> int:
+        """The error that a receiver gets from its source, 0 when it is let in."""
+        if not source.running or not self._reaches(server.name, source.name):
+            return 2003
+        if source.offline:
+            return 3032
+        locked = source.accounts.get(replica_account(server.name))
+        if locked is None:
+            return 1045
+        return 3118 if locked else 0
+
+    def give_up(self, name: str) -> None:
+        """The receiver has heard nothing for ``replica_net_timeout``."""
+        channel = self.servers[name].channel
+        if channel is not None and channel.state == "ON":
+            channel.state = "CONNECTING"
 
     def _replicate(self, server: Server) -> bool:
         channel = server.channel
@@ -139,6 +169,7 @@ class World:
             if not news.is_empty:
                 moved = True
                 channel.received = channel.received.union(news)
+                channel.acked = source.position
                 server.hollow = server.hollow.union(news.intersect(source.hollow))
         if channel.applier and server.name not in self.slow and not server.executed.contains(channel.received):
             moved = True
@@ -156,16 +187,8 @@ class World:
         return bool(ready)
 
     def _acks(self, server: Server, commit: Commit) -> int:
-        return sum(
-            other.channel is not None
-            and other.channel.state == "ON"
-            and other.channel.semi
-            and (other.channel.host, other.channel.port) == (server.host, server.port)
-            and other.running
-            and not other.stalled
-            and other.executed.union(other.channel.received).contains(commit.gtid)
-            for other in self.servers.values()
-        )
+        channels = (other.channel for other in self._connected_to(server) if not other.stalled)
+        return sum(bool(channel and channel.semi and channel.acked >= commit.position) for channel in channels)
 
     def _heard(self, commit: Commit) -> None:
         if commit.client:
@@ -192,7 +215,6 @@ class World:
     def kill(self, name: str) -> None:
         self.servers[name].kill()
         for server in self.servers.values():
-            server.followers.discard(replica_account(name))
             channel = server.channel
             if channel is not None and channel.state == "ON" and channel.host == self.servers[name].host:
                 channel.state = "CONNECTING"
@@ -237,12 +259,7 @@ class World:
             self.violated.append(f"writes could be acknowledged at {', '.join(s.name for s in writable)} at once")
 
     def _could_be_acknowledged(self, server: Server) -> bool:
-        admitted = [
-            other
-            for other in self.servers.values()
-            if other.running and other.channel and other.channel.state == "ON" and other.channel.semi
-            and (other.channel.host, other.channel.port) == (server.host, server.port)
-        ]  # fmt: skip
+        admitted = [other for other in self._connected_to(server) if other.channel and other.channel.semi]
         return not server.semi_source or len(admitted) >= server.semi_acks
 
     def lost(self, primary: str) -> GtidSet:
@@ -332,6 +349,7 @@ class World:
                 waited += server.provision(act.term, act.members, tuple(n for n, _ in act.users), act.database)
             case steps.Clone():
                 server.arm_clone(act.term, act.donor)
+                server.begin_clone()
         return waited
 
     def _promote(self, server: Server, act: steps.Promote) -> list[Commit]:
