@@ -17,7 +17,7 @@ from tests.simulation.server import transactions
 from tests.simulation.transitions import OK, WAITS, Act, Event, Write
 
 WAITING = frozenset({"Waiting for semi-sync ACK from replica", "waiting for handler commit"})
-LOOKS = 10
+LOOKS = 5
 """A commit that is about to be acknowledged waits for a moment too: it waits that is seen so this often in a row."""
 
 
