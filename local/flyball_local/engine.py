@@ -14,13 +14,13 @@ import signal
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
 from flyball import logs
-from flyball.errors import FlyballError
+from flyball.errors import Code, FlyballError, StoreError
 from flyball.secrets import FileSecrets
 from flyball.stability import Backoff
 from flyball.store.sqlite import SqliteRecords
@@ -62,16 +62,41 @@ async def run(setup: Setup) -> None:
         told_to_end = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, told_to_end.set)
-        async with await SqliteRecords.open(setup.home.records) as records:
-            await say_of_all(records, status=None, reason="EngineStarting", message="the engine has not looked yet")
+        records = await _open(setup.home.records, told_to_end)
+        if records is None:
+            return
+        async with records:
+            await _tell(records, status=None, reason="EngineStarting", message="the engine has not looked yet")
             noted = note_engine(setup.home)
             logger.info("engine of %s runs as process %d", setup.home.root, noted.pid)
             await _control(setup, records, told_to_end)
             down = await stop_everything(setup.home)
             for member, why in down.failed.items():
                 logger.error("%s could not be stopped: %s", member, why)
-            await say_of_all(records, status=False, reason="Down", message="the engine was ended, and took all down")
+            await _tell(records, status=False, reason="Down", message="the engine was ended, and took all down")
         logger.info("engine ends")
+
+
+async def _open(path: Path, told_to_end: asyncio.Event) -> SqliteRecords | None:
+    """The record store, as soon as nobody keeps it locked; ``None`` when told to end before that."""
+    while not told_to_end.is_set():
+        try:
+            return await SqliteRecords.open(path)
+        except StoreError as error:
+            if error.code is not Code.STORE_AWAY:
+                raise
+            logger.warning("waiting for the record store: %s", error)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(told_to_end.wait(), 1.0)
+    return None
+
+
+async def _tell(records: SqliteRecords, *, status: bool | None, reason: str, message: str) -> None:
+    """Say it of every keyspace where that can be written now: the members do not wait for it."""
+    try:
+        await say_of_all(records, status=status, reason=reason, message=message)
+    except StoreError as error:
+        logger.warning("the keyspaces' conditions are not up to date: %s", error)
 
 
 async def _control(setup: Setup, records: SqliteRecords, told_to_end: asyncio.Event) -> None:

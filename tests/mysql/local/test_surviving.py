@@ -1,9 +1,12 @@
 """Whoever is killed comes back: members by the engine, the engine by the next ``up``; and nothing runs twice."""
 
+import contextlib
 import os
 import signal
+import sqlite3
 
 from flyball_local import background, engine_state, mysqld
+from flyball_local.engine import Setup, start_in_background
 from flyball_local.home import Home
 
 MEMBER = "commerce-x-x-1"
@@ -49,6 +52,22 @@ async def test_a_member_that_died_with_the_engine_is_started_by_the_next_one(hom
     await bring_up(home)
     assert mysqld.is_running(process(home, MEMBER))
     assert process(home, MEMBER).pid != before.pid or process(home, MEMBER).began != before.began
+
+
+async def test_an_engine_that_starts_while_the_store_is_locked_waits_for_it(home: Home, bring_up, process, until):
+    await bring_up(home)
+    engine, before = kill_engine(home), process(home, MEMBER)
+    await until(lambda: not background.is_running(engine))
+    log = home.logs / "engine.log"
+    held = log.stat().st_size
+    with contextlib.closing(sqlite3.connect(home.records, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        waiting = start_in_background(Setup(home, topology=()))
+        await until(lambda: "locked" in log.read_text()[held:])
+        other.execute("ROLLBACK")
+    assert mysqld.kill(before)
+    await until(lambda: process(home, MEMBER).pid != before.pid)
+    assert engine_state.running_engine(home) == waiting
 
 
 async def test_a_process_that_took_over_a_process_id_is_not_touched(home: Home, bring_up, process, until):
