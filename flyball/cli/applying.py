@@ -17,6 +17,7 @@ from flyball.expand import check_edit, expand
 from flyball.member.options import check_config
 from flyball.records import Keyspace, Record, Shard
 from flyball.store import Records
+from flyball.store.editing import edit
 
 
 class Verdict(StrEnum):
@@ -52,20 +53,13 @@ def examine(board: Board, wanted: Sequence[Record]) -> list[Change]:
 async def apply_all(records: Records, changes: Sequence[Change]) -> None:
     """Write what changes.
 
-    :raises StoreError: CONFLICT when a record changed since it was examined; those before it are written.
+    :raises StoreError: CONFLICT when a spec changed since it was examined; those before it are written.
     """
     for change in changes:
         if change.verdict is Verdict.CREATED:
             await records.create(change.wanted)
         elif change.verdict is Verdict.CHANGED and change.stored is not None:
-            await _edit(records, change.stored, change.wanted)
-
-
-async def _edit(records: Records, stored: Record, wanted: Record) -> None:
-    edited = await records.replace_spec(stored.model_copy(update={"spec": dict(wanted)["spec"]}))
-    if edited.metadata.labels != wanted.metadata.labels:
-        metadata = edited.metadata.model_copy(update={"labels": wanted.metadata.labels})
-        await records.replace_metadata(edited.model_copy(update={"metadata": metadata}))
+            await edit(records, change.stored, change.wanted)
 
 
 def _examine(board: Board, wanted: Record) -> Change:

@@ -20,6 +20,7 @@ from flyball.errors import Code, EngineError, FlyballError, InputError, RefusedE
 from flyball.expand import check_edit, expand
 from flyball.records import Condition, Keyspace
 from flyball.store import Records
+from flyball.store.editing import edit
 from flyball.store.sqlite import SqliteRecords
 from flyball_local import background as processes
 from flyball_local import identity
@@ -159,7 +160,7 @@ def _check_edit(old: Keyspace, new: Keyspace) -> None:
 async def _apply(records: Records, old: Keyspace | None, new: Keyspace) -> Keyspace:
     if old is None:
         return await records.create(new)
-    return await records.replace_spec(old.model_copy(update={"spec": new.spec}))
+    return await edit(records, old, new)
 
 
 async def _start_engine(setup: Setup, say: Callable[[str], None] | None) -> processes.Background:
