@@ -54,7 +54,9 @@ async def test_a_member_that_died_with_the_engine_is_started_by_the_next_one(hom
     assert process(home, MEMBER).pid != before.pid or process(home, MEMBER).began != before.began
 
 
-async def test_an_engine_that_starts_while_the_store_is_locked_waits_for_it(home: Home, bring_up, process, until):
+async def test_an_engine_that_starts_while_the_store_is_locked_waits_for_it(
+    home: Home, bring_up, process, runs_anew, until
+):
     await bring_up(home)
     engine, before = kill_engine(home), process(home, MEMBER)
     await until(lambda: not background.is_running(engine))
@@ -66,7 +68,7 @@ async def test_an_engine_that_starts_while_the_store_is_locked_waits_for_it(home
         await until(lambda: "locked" in log.read_text()[held:])
         other.execute("ROLLBACK")
     assert mysqld.kill(before)
-    await until(lambda: process(home, MEMBER).pid != before.pid)
+    await until(lambda: runs_anew(home, MEMBER, before))
     assert engine_state.running_engine(home) == waiting
 
 
