@@ -41,7 +41,7 @@ async def test_an_underscore_in_a_database_s_name_stands_for_itself(start):
     await ann.query("CREATE TABLE a_b.t (id INT PRIMARY KEY)")
     for session, statement in (
         (ann, "CREATE TABLE axb.t (id INT PRIMARY KEY)"),
-        (eve, f"CALL flyball.freeze({TERM}, 1)"),
+        (eve, f"CALL flyball.freeze({TERM}, 1, 0)"),
     ):
         with pytest.raises(MemberError) as caught:
             await session.query(statement)

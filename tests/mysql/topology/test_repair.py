@@ -44,7 +44,7 @@ def test_the_primary_asks_for_acknowledgements_again(shard):
 
 def test_a_frozen_primary_is_opened_again(shard):
     primary, term = shard.primary, shard.term
-    call(shard, primary, f"freeze({term}, 1)")
+    call(shard, primary, f"freeze({term}, 1, 0)")
     seen = len(shard.ledger.acknowledged)
     shard.until("writes", lambda: len(shard.ledger.acknowledged) > seen + 5)
     shard.until_healthy()
