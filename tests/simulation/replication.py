@@ -70,6 +70,8 @@ class Replication:
         if stream is not None and (stream.channel is not channel or not wanted):
             self._close(stream)
             stream = None
+        if channel is not None and channel.applier and not server.executed.contains(channel.received):
+            self._apply_later(machine)
         if not wanted or channel is None:
             return
         if stream is None:
@@ -79,8 +81,6 @@ class Replication:
                 self._arrive(stream, stream.held)
             if machine.is_stalled or stream.held is not None:
                 self._watch(stream)
-        if channel.applier and not server.executed.contains(channel.received):
-            self._apply_later(machine)
 
     def _as_source(self, machine: Machine) -> None:
         server = machine.server

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from tests.simulation.drawing import Plan, draw
+from tests.simulation.faults import Fault
 from tests.simulation.run import of_seed, simulate
 from tests.simulation.world import Setting
 
@@ -42,3 +43,11 @@ def test_a_seed_does_the_same_in_every_process_whatever_its_hashes() -> None:
 def test_plans_are_drawn_from_seeds() -> None:
     assert draw("7") == draw("7")
     assert len({str(draw(str(seed)).schedule) for seed in range(50)}) > 45
+
+
+def test_what_was_received_is_applied_where_nothing_is_received_any_more() -> None:
+    """The last to hold what was acknowledged have it in their relay logs alone, and the primary is gone."""
+    lag = (Fault(0.6, "lag", "x2", seconds=8.0), Fault(0.6, "lag", "x3", seconds=8.0))
+    kills = (Fault(1.2, "kill", "x1", seconds=20.0), *(Fault(1.2, "kill", name, seconds=0.3) for name in ("x2", "x3")))
+    verdict = simulate(Plan("backlog", Setting(), (*lag, *kills)))
+    assert verdict.is_good, verdict.violations
