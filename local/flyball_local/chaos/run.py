@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import inf, isfinite
 
@@ -197,7 +197,7 @@ async def _audit(here: Ground, result: Result) -> None:
         result.terms[name] = shard.status.reign.term
         told = result.ledgers[name]
         try:
-            there = await here.there(name, everywhere=isfinite(result.recovered[name]))
+            there = await _read(here, name, everywhere=isfinite(result.recovered[name]))
         except FlyballError as error:
             result.recovered[name] = inf
             result.unread[name] = str(error)
@@ -207,6 +207,20 @@ async def _audit(here: Ground, result: Result) -> None:
                 result.lost[member] = missing
         if invented := told.invented(there[shard.status.reign.primary]):
             result.invented[name] = invented
+
+
+async def _read(here: Ground, shard: str, *, everywhere: bool) -> dict[str, Sequence[int]]:
+    """What the members hold. A shard may look whole when a member was killed a moment ago, and nobody knows yet: it
+    has as long to come back as after any fault.
+    """
+    began = time.monotonic()
+    while True:
+        try:
+            return await here.there(shard, everywhere=everywhere)
+        except FlyballError:
+            if time.monotonic() - began > HEALTHY_WITHIN:
+                raise
+        await asyncio.sleep(0.5)
 
 
 def details(result: Result) -> dict[str, object]:
