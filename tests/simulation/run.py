@@ -47,8 +47,16 @@ class Verdict:
 
 
 def simulate(plan: Plan) -> Verdict:
-    """Run the plan."""
+    """Run the plan, silently: a world logs more than a seed is worth."""
+    level = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
+    try:
+        return _simulate(plan)
+    finally:
+        logging.disable(level)
+
+
+def _simulate(plan: Plan) -> Verdict:
     image = None if plan.setting.empty else _image(replace(plan.setting, empty=True))
     loop = VirtualLoop()
     world = World(plan.seed, plan.setting, loop)

@@ -1,5 +1,6 @@
 """A sample of the simulated worlds; ``make simulate`` runs thousands. A run is a function of its seed alone."""
 
+import logging
 import os
 import subprocess
 import sys
@@ -22,9 +23,10 @@ def test_whatever_befalls_a_world_nothing_is_lost_and_it_comes_to_rest(first: in
         assert verdict.is_good, f"seed {seed}: {verdict.violations}\n  {verdict.plan.setting}\n  {schedule}"
 
 
-def test_an_undisturbed_world_is_left_alone() -> None:
+def test_an_undisturbed_world_is_left_alone_and_others_still_log() -> None:
     verdict = simulate(Plan("calm", Setting(), ()))
     assert verdict.is_good
+    assert logging.root.isEnabledFor(logging.ERROR)
     assert not [name for name in verdict.effects if not name.startswith("replace")]
 
 
