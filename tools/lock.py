@@ -22,6 +22,7 @@ import tomllib
 import venv
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 OLDEST_PYTHON = (3, 11)
@@ -40,10 +41,12 @@ COMPILE = (
 )
 
 
-def wanted(project: dict[str, dict[str, list[str]]]) -> list[str]:
+def wanted(project: dict[str, Any]) -> list[str]:
     """Everything that a working tree needs: to run, to check, to build."""
+    extras = project["project"]["optional-dependencies"]
     return [
         *project["project"]["dependencies"],
+        *(one for extra in ("kubernetes", "operator") for one in extras[extra] if not one.startswith("flyball[")),
         *project["dependency-groups"]["dev"],
         *project["build-system"]["requires"],
     ]

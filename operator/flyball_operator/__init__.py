@@ -1,0 +1,1 @@
+"""The Kubernetes operator: keyspaces become shards, pods, volumes, services and secrets."""
