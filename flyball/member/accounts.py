@@ -10,10 +10,14 @@ import base64
 import hashlib
 import hmac
 
+from flyball.records import Keyspace
+
 TOPOLOGY = "flyball_topology"
 CLONE = "flyball_clone"
 ENGINE = "flyball_engine"
 REPLICA_PREFIX = "flyball_r_"
+
+_OWN = ("topology", "clone", "engine", "replica-seed")
 
 
 def replica_account(member: str) -> str:
@@ -36,6 +40,22 @@ def replica_password(seed: str, member: str) -> str:
 def credentials_name(keyspace: str) -> str:
     """The name of the keyspace's secret."""
     return f"{keyspace}-credentials"
+
+
+def authority_name(keyspace: str) -> str:
+    """The name of the secret with the private key of the keyspace's authority."""
+    return f"{keyspace}-authority"
+
+
+def tls_name(keyspace: str, member: str) -> str:
+    """The name in a member's certificate; no other member of any keyspace has it."""
+    return f"{member}.{keyspace}.flyball.internal"
+
+
+def wanted_keys(keyspace: Keyspace) -> frozenset[str]:
+    """What the keyspace's credentials must hold."""
+    users = (user_key(user.name) for user in keyspace.spec.users)
+    return frozenset({*_OWN, "ca", *users})
 
 
 def user_key(user: str) -> str:

@@ -84,6 +84,8 @@ class Place:
     ca: PurePath
     certificate: PurePath
     key: PurePath
+    listen: str = ""
+    """The address that mysqld listens on, where it is not ``host``."""
 
 
 def member_options(place: Place, config: Mapping[str, str | int]) -> tuple[str, ...]:
@@ -94,7 +96,7 @@ def member_options(place: Place, config: Mapping[str, str | int]) -> tuple[str, 
     options = {
         "datadir": str(place.data),
         "server-id": str(place.server_id),
-        "bind-address": place.host,
+        "bind-address": place.listen or place.host,
         "port": str(place.port),
         "report-host": place.host,
         "report-port": str(place.port),

@@ -15,7 +15,7 @@ from random import Random
 
 from flyball.errors import FlyballError
 from flyball.loop import Outcome
-from flyball.member.accounts import credentials_name
+from flyball.member.accounts import authority_name, credentials_name
 from flyball.records import Failover, Keyspace, Metadata, Shard
 from flyball.records.failover import FailoverSpec
 from flyball.secrets import Secrets
@@ -93,7 +93,7 @@ async def _for_member(tools: Tools, member: str, work: Awaitable[None]) -> None:
 
 async def _finalizer(tools: Tools, keyspace: Keyspace, step: steps.HoldKeyspace | steps.ReleaseKeyspace) -> None:
     if isinstance(step, steps.ReleaseKeyspace) and step.forget:
-        for name in (credentials_name(keyspace.name), credentials.authority_name(keyspace.name)):
+        for name in (credentials_name(keyspace.name), authority_name(keyspace.name)):
             await tools.secrets.delete(name)
     others = tuple(name for name in keyspace.metadata.finalizers if name != steps.FINALIZER)
     wanted = (*others, steps.FINALIZER) if isinstance(step, steps.HoldKeyspace) else others

@@ -12,28 +12,11 @@ from datetime import UTC, datetime
 from flyball.certificates import Pair, is_issued_by, issue_authority, issue_member, renewal_due, write_files
 from flyball.errors import Code, StoreError
 from flyball.member import accounts
+from flyball.member.accounts import authority_name, tls_name, wanted_keys
 from flyball.records import Keyspace
 from flyball.secrets import Secret, Secrets, generate_password
 from flyball_local.home import Home
 from flyball_local.identity import Identity
-
-_OWN = ("topology", "clone", "engine", "replica-seed")
-
-
-def authority_name(keyspace: str) -> str:
-    """The name of the secret with the private key of the keyspace's authority."""
-    return f"{keyspace}-authority"
-
-
-def tls_name(keyspace: str, member: str) -> str:
-    """The name in a member's certificate; no other member of any keyspace has it."""
-    return f"{member}.{keyspace}.flyball.internal"
-
-
-def wanted_keys(keyspace: Keyspace) -> frozenset[str]:
-    """What the keyspace's credentials must hold."""
-    users = (accounts.user_key(user.name) for user in keyspace.spec.users)
-    return frozenset({*_OWN, "ca", *users})
 
 
 async def ensure_credentials(secrets: Secrets, keyspace: Keyspace) -> Secret:

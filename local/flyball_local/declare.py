@@ -8,10 +8,10 @@ between any two of them.
 from collections.abc import Iterator
 
 from flyball.expand import DesiredShard, shard_spec
-from flyball.member.accounts import credentials_name
+from flyball.leaving import is_released, leaving, next_to_leave
+from flyball.member.accounts import credentials_name, tls_name
 from flyball.records import Shard
-from flyball.records.shard import Intent, MemberSpec, Release, ShardSpec
-from flyball_local.credentials import tls_name
+from flyball.records.shard import Intent, MemberSpec, ShardSpec
 from flyball_local.view import KeyspaceView, Process
 
 
@@ -26,20 +26,6 @@ def next_spec(view: KeyspaceView, shard: DesiredShard, record: Shard) -> ShardSp
     members = (*_staying(view, shard, record), *_coming(view, shard, record))
     wanted = shard_spec(view.keyspace, shard, members, credentials_name(view.keyspace.name))
     return wanted.model_copy(update={"serving": record.spec.serving})
-
-
-def leaving(shard: Shard) -> tuple[MemberSpec, ...]:
-    """The members that were told to leave."""
-    return tuple(member for member in shard.spec.members if member.intent is Intent.LEAVE)
-
-
-def is_released(shard: Shard, name: str) -> bool:
-    """Whether the topology service has let this very incarnation of the member go, for the wish that stands now."""
-    member = shard.spec.member(name)
-    if member is None or member.intent is not Intent.LEAVE:
-        return False
-    release = Release(incarnation=member.incarnation, generation=shard.metadata.generation)
-    return any(seen.name == name and seen.released_for == release for seen in shard.status.members)
 
 
 def primary_to_move(shard: DesiredShard, record: Shard) -> str | None:
@@ -93,14 +79,7 @@ def _next_to_leave(shard: DesiredShard, record: Shard) -> str | None:
     """The one member that is told to leave next: none while another is leaving, the primary last."""
     if any(member.name not in shard.members for member in leaving(record)):
         return None
-    surplus = [member.name for member in record.spec.members if member.name not in shard.members]
-    surplus.sort(key=lambda name: (name == record.status.reign.primary, -_ordinal(name)))
-    return surplus[0] if surplus else None
-
-
-def _ordinal(member: str) -> int:
-    last = member.rpartition("-")[2]
-    return int(last) if last.isdigit() else 0
+    return next_to_leave(record, (member.name for member in record.spec.members if member.name not in shard.members))
 
 
 def _member_spec(view: KeyspaceView, name: str, zone: str) -> MemberSpec | None:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from random import Random
 
+from flyball.conditions import conditions_of_failure, status_after
 from flyball.controller import Deadlines, describe
 from flyball.decision import Decision
 from flyball.errors import FlyballError
@@ -15,7 +16,7 @@ from flyball.stability import Backoff
 from flyball.store import ConflictError, Deleted, Records, Synced, Unreadable
 from flyball_local import steps
 from flyball_local.acts import Tools, act
-from flyball_local.conditions import conditions_of, conditions_of_all, conditions_of_failure, status_after
+from flyball_local.conditions import conditions_of, conditions_of_all
 from flyball_local.observe import Observer
 from flyball_local.plan import plan
 from flyball_local.steps import Step

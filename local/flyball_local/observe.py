@@ -7,14 +7,13 @@ from dataclasses import replace
 
 from flyball.errors import Code, EngineError
 from flyball.expand import DesiredShard, expand
-from flyball.member.accounts import credentials_name
+from flyball.member.accounts import authority_name, credentials_name, wanted_keys
 from flyball.member.leftovers import is_broken
 from flyball.records import Failover, Keyspace, Shard
 from flyball.secrets import Secrets
 from flyball.store import Records, Selector
 from flyball_local import mysqld
 from flyball_local.attempts import Attempts
-from flyball_local.credentials import authority_name, wanted_keys
 from flyball_local.full_disk import FullDisks
 from flyball_local.home import Home
 from flyball_local.identity import Identity, check_owner, identities, read_identity

@@ -19,6 +19,7 @@ from collections.abc import Iterator
 
 from flyball.decision import Decision
 from flyball.expand import DesiredShard
+from flyball.leaving import is_released, leaving
 from flyball.records import Shard
 from flyball_local import declare, removal
 from flyball_local.steps import (
@@ -143,7 +144,7 @@ def _shall_run(view: KeyspaceView, member: MemberView) -> bool:
         return False
     for shard in view.shards.values():
         if shard.spec.member(member.name) is not None:
-            return not declare.is_released(shard, member.name) or view.desires(member.name)
+            return not is_released(shard, member.name) or view.desires(member.name)
     return view.desires(member.name)
 
 
@@ -172,5 +173,5 @@ def _awaited(view: KeyspaceView) -> Iterator[str]:
         elif member.stopped and view.desires(member.name):
             yield f"a person starts {member.name}, which a person stopped"
     for shard in view.shards.values():
-        for leaving in declare.leaving(shard):
-            yield f"the topology service releases {leaving.name}"
+        for one in leaving(shard):
+            yield f"the topology service releases {one.name}"

@@ -25,6 +25,7 @@ from pymysql.cursors import Cursor
 
 from flyball.errors import Code, EngineError
 from flyball.member.accounts import ENGINE
+from flyball.member.stragglers import STRAGGLERS
 from flyball_local import mysqld
 
 
@@ -50,16 +51,6 @@ class Stopped(Enum):
     WAS_DOWN = "it was down"
     CLEANLY = "it shut down"
     KILLED = "it was killed"
-
-
-_STRAGGLERS = """
-SELECT COUNT(*) FROM performance_schema.threads
-WHERE type = 'FOREGROUND' AND processlist_id IS NOT NULL AND processlist_id <> CONNECTION_ID() AND (
-  processlist_state LIKE 'Waiting for semi-sync ACK%%'
-  OR (processlist_user IS NOT NULL AND processlist_user NOT LIKE 'flyball\\_%%'
-      AND processlist_user NOT IN ('event_scheduler', 'system user', 'unauthenticated user')))
-"""
-"""Sessions that a SIGTERM could tell something untrue: clients', and whatever waits for an acknowledgement."""
 
 
 async def stop_member(directory: Path, socket: Path, password: str | None, limits: Limits | None = None) -> Stopped:
@@ -152,7 +143,7 @@ def _is_quiet(session: "pymysql.Connection[Cursor]", limits: Limits) -> bool:
     """Whether no session of a client is left, within the limit."""
     with session.cursor() as cursor:
         for _ in range(max(1, round(limits.sessions / 0.05))):
-            cursor.execute(_STRAGGLERS)
+            cursor.execute(STRAGGLERS)
             if cursor.fetchone() == (0,):
                 return True
             cursor.execute("DO SLEEP(0.05)")

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import inf
 
+from flyball.conditions import READY, in_words
 from flyball.errors import Code, EngineError, FlyballError, InputError, RefusedError
 from flyball.expand import check_edit, expand
 from flyball.records import Condition, Keyspace
@@ -24,7 +25,6 @@ from flyball.store.editing import edit
 from flyball.store.sqlite import SqliteRecords
 from flyball_local import background as processes
 from flyball_local import identity
-from flyball_local.conditions import READY, in_words
 from flyball_local.down import down
 from flyball_local.engine import Setup, start_in_background
 from flyball_local.engine_state import none_running, running_engine

@@ -7,13 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from flyball.member.accounts import TOPOLOGY, credentials_name
+from flyball.member.accounts import TOPOLOGY, credentials_name, tls_name
 from flyball.records import Keyspace, Metadata
 from flyball.records.keyspace import KeyspaceSpec
 from flyball.secrets import FileSecrets
 from flyball.session import Login, Session, Target, call
 from flyball.session.packets import Row
-from flyball_local.credentials import tls_name
 from flyball_local.home import Home
 from flyball_local.identity import identities
 from flyball_local.mysql_install import MySQL, find_mysql

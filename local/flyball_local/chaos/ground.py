@@ -14,12 +14,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from flyball.client import ShardClient
+from flyball.conditions import MEMBERS_RUNNING
 from flyball.expand import DesiredShard, expand
 from flyball.records import Keyspace, Metadata, Shard
 from flyball.records.keyspace import KeyspaceSpec
 from flyball.store.sqlite import SqliteRecords
 from flyball_local import background, engine_state, mysqld
-from flyball_local.conditions import MEMBERS_RUNNING
 from flyball_local.engine import Setup, start_in_background
 from flyball_local.home import Home
 from flyball_local.trial import janitor, ledger

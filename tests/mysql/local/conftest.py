@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
+from flyball.conditions import MEMBERS_RUNNING
 from flyball_local import mysqld
-from flyball_local.conditions import MEMBERS_RUNNING
 from flyball_local.engine import Setup
 from flyball_local.home import Home
 from flyball_local.mysqld import MysqldProcess

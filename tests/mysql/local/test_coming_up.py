@@ -8,12 +8,12 @@ import stat
 
 import pytest
 
+from flyball.conditions import MEMBERS_RUNNING
 from flyball.errors import Code, EngineError, FlyballError
 from flyball.records import Keyspace, Shard
 from flyball.store.sqlite import SqliteRecords
 from flyball_local import engine_state, mysqld
 from flyball_local.background import is_running
-from flyball_local.conditions import MEMBERS_RUNNING
 from flyball_local.engine import Setup, start_in_background
 from flyball_local.home import Home
 from flyball_local.identity import Identity, identities, write_identity

@@ -7,11 +7,11 @@ import sys
 
 import pytest
 
+from flyball.conditions import MEMBERS_RUNNING, READY
 from flyball.errors import Code, EngineError, FlyballError
 from flyball.records import Keyspace, Shard
 from flyball.store.sqlite import SqliteRecords
 from flyball_local import background, engine_state, mysqld, ports
-from flyball_local.conditions import MEMBERS_RUNNING, READY
 from flyball_local.down import down
 from flyball_local.home import Home
 from flyball_local.identity import identities

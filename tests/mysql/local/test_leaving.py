@@ -2,11 +2,11 @@
 
 import sys
 
+from flyball.conditions import MEMBERS_RUNNING
 from flyball.records import Shard
 from flyball.records.shard import Intent, MemberStatus, Release, Role
 from flyball.store.sqlite import SqliteRecords
 from flyball_local import background, mysqld, topology_process
-from flyball_local.conditions import MEMBERS_RUNNING
 from flyball_local.down import down
 from flyball_local.engine import Setup
 from flyball_local.home import Home

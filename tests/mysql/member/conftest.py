@@ -7,11 +7,11 @@ from collections.abc import Callable
 import pymysql
 import pytest
 
+from flyball.conditions import MEMBERS_RUNNING
 from flyball.gtid import GtidSet
 from flyball.member.accounts import ENGINE, credentials_name, replica_account, replica_password
 from flyball.secrets import FileSecrets
 from flyball.session import Session, call
-from flyball_local.conditions import MEMBERS_RUNNING
 from flyball_local.engine import Setup
 from flyball_local.home import Home
 from flyball_local.identity import identities

@@ -23,6 +23,7 @@ from typing import Any, TypeVar
 import pymysql
 from pymysql.cursors import DictCursor
 
+from flyball.conditions import MEMBERS_RUNNING
 from flyball.errors import FlyballError
 from flyball.gtid import GtidSet
 from flyball.member.accounts import ENGINE, TOPOLOGY, credentials_name
@@ -34,7 +35,6 @@ from flyball.records.shard import MemberStatus
 from flyball.secrets import FileSecrets
 from flyball.store.sqlite import SqliteRecords
 from flyball_local import background, data_directory, engine_state, members, mysqld
-from flyball_local.conditions import MEMBERS_RUNNING
 from flyball_local.engine import Setup
 from flyball_local.home import Home
 from flyball_local.identity import identities
