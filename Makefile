@@ -4,10 +4,10 @@ BIN := .venv/bin
 comma := ,
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo mysql test simulate lint format bench chaos lock clean
+.PHONY: help venv demo mysql test simulate lint format bench chaos lock kubernetes clean
 
 help:  ## this list
-	@sed -n 's/^\([a-z]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
 venv: .venv/complete  ## make .venv (PYTHON=â€¦ names the interpreter)
 
@@ -47,6 +47,9 @@ chaos: .venv/complete  ## faults of all kinds on real servers (MINUTES=10 SEED=â
 lock: .venv/complete  ## write the locks anew from pyproject.toml
 	$(BIN)/python tools/lock.py $(ARGS)
 
-clean:  ## remove what was made here; MySQL stays in the cache
+kubernetes: .venv/complete  ## say where Kubernetes is; build it from its Go modules when there is none (minutes)
+	@$(BIN)/python tools/kubernetes/build.py all
+
+clean:  ## remove what was made here; MySQL and Kubernetes stay in the cache
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

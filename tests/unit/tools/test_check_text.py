@@ -34,6 +34,7 @@ def test_a_registrys_host_is_found_with_and_without_a_scheme(host: str):
         "~/.cache/flyball and $HOME/work/x, docs/work/notes.md, https://host.example/home/page",
         "HOME is /home/me",
         "--no-emit-index" + "-url",
+        "apiVersion: rbac.authorization.k8s.io/v1, k8s.io/kubernetes/cmd",
     ],
 )
 def test_what_only_looks_like_it_is_let_through(text: str):
@@ -62,3 +63,10 @@ def test_an_init_file_in_a_plain_folder_is_found():
 
 def test_the_repository_itself_passes(capsys: pytest.CaptureFixture[str]):
     assert check_text.main() == 0, capsys.readouterr().out
+
+
+def test_what_a_go_module_is_called_is_no_host_where_modules_are_pinned():
+    module = "\tgol" + "ang.org/x/crypto v0.36.0"
+    assert kinds(module, "go.mod") == []
+    assert kinds(module, "docs/a.md") == ["a registry's host"]
+    assert kinds("proxy.gol" + "ang.org/x", "go.mod") == ["a registry's host"]
