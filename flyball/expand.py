@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from flyball.errors import Code, InputError
 from flyball.keyrange import KeyRange
+from flyball.quantity import parse_quantity
 from flyball.records.base import LONGEST_NAME
 from flyball.records.keyspace import Keyspace, ShardRoute, TableSpec
 from flyball.records.shard import MemberSpec, ShardSpec
@@ -104,7 +105,7 @@ def check_edit(old: Keyspace, new: Keyspace) -> None:
 
     :raises InputError: WOULD_LOSE_DATA, with everything that would.
     """
-    faults = [*_ranges_fault(old, new), *_database_fault(old, new), *_table_faults(old, new)]
+    faults = [*_ranges_fault(old, new), *_database_fault(old, new), *_table_faults(old, new), *_storage_fault(old, new)]
     if faults:
         raise InputError(
             Code.WOULD_LOSE_DATA,
@@ -132,6 +133,14 @@ def _database_fault(old: Keyspace, new: Keyspace) -> list[Fault]:
         return []
     fault = f"spec.database: is {old.database}; under {new.database} its tables would be out of reach"
     return [(fault, f"Keep database: {old.database}; for another one, make a new keyspace and copy the rows.")]
+
+
+def _storage_fault(old: Keyspace, new: Keyspace) -> list[Fault]:
+    before, after = old.spec.storage.size, new.spec.storage.size
+    if parse_quantity(after) >= parse_quantity(before):
+        return []
+    fault = f"spec.storage.size: is {before}; a volume of {after} need not hold what is there"
+    return [(fault, f"Keep size: {before}, or more.")]
 
 
 def _table_faults(old: Keyspace, new: Keyspace) -> list[Fault]:

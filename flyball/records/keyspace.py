@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from flyball import errors, keyrange
 from flyball.records.base import Condition, Label, Model, Record
+from flyball.records.placing import CertificatesSpec, PlacementSpec, ResourcesSpec, StorageSpec
 
 
 class DurabilityPolicy(StrEnum):
@@ -50,9 +51,14 @@ class RepairSpec(Model):
 
 
 class MySQLSpec(Model):
-    """Settings of the members. ``config`` holds mysqld options by name, without the leading dashes."""
+    """Settings of the members. ``config`` holds mysqld options by name, without the leading dashes.
 
+    ``image`` and ``resources`` are for Kubernetes: a local engine runs the MySQL that it finds.
+    """
+
+    image: str = Field(default="mysql:9.7", min_length=1)
     config: dict[str, str | int] = Field(default_factory=dict)
+    resources: ResourcesSpec = ResourcesSpec()
 
 
 class TableSpec(Model):
@@ -92,7 +98,8 @@ class KeyspaceSpec(Model):
     """The set point of a keyspace.
 
     ``shards: N`` cuts the keyspace ids into N equal key ranges; ``ranges`` names them instead. ``database``
-    is the MySQL schema on every shard; the keyspace's name with ``-`` as ``_`` where it is not given.
+    is the MySQL schema on every shard; the keyspace's name with ``-`` as ``_`` where it is not given. ``storage``,
+    ``placement`` and ``certificates`` are for Kubernetes.
     """
 
     shards: int | None = Field(default=None, ge=1, le=256)
@@ -106,6 +113,9 @@ class KeyspaceSpec(Model):
     durability: DurabilitySpec = DurabilitySpec()
     repair: RepairSpec = RepairSpec()
     mysql: MySQLSpec = MySQLSpec()
+    storage: StorageSpec = StorageSpec()
+    placement: PlacementSpec = PlacementSpec()
+    certificates: CertificatesSpec = CertificatesSpec()
     database: str | None = Field(default=None, pattern=r"^[a-z][a-z0-9_]{0,63}$")
     tables: dict[str, TableSpec] = Field(default_factory=dict)
     users: tuple[UserSpec, ...] = ()
