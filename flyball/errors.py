@@ -46,6 +46,7 @@ class Code(Enum):
     TERM_TOO_OLD = ("FB3003", "a member has promised itself to a newer term")
     MEMBER_LOGIN = ("FB3004", "a member refuses the account or its certificate")
     OUTCOME_UNKNOWN = ("FB3005", "a connection broke after a statement was sent: what it did is unknown")
+    VERSION_TOO_OLD = ("FB3006", "a member has noted a newer version of the record")
     # --- refusals ----------------------------------------------------------------------------------
     NOT_REVOKED = ("FB4001", "members that are not reached could still acknowledge writes")
     CANDIDATE_UNFIT = ("FB4002", "the member asked for cannot become primary")

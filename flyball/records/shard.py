@@ -197,14 +197,17 @@ class DecisionStatus(Model):
 class ShardStatus(Model):
     """The measurement, written by the topology service alone.
 
-    ``issued`` is the highest term given out; ``ackers`` the members whose acknowledgement counts, and
-    ``ackers_next`` the set that replaces it while a member joins or leaves (then both count). ``held`` are
-    members that may carry GTIDs given up by a person and must not be reseeded until released. ``diverged`` are members
-    whose content is not the line's although their GTIDs are: never candidates nor donors, until they are made anew.
+    ``issued`` is the highest term given out. ``version`` rises, within a term too, with each change that an act
+    decided before it must not come after: members that have noted it refuse what was decided on an older one.
+    ``ackers`` are the members whose acknowledgement counts, and ``ackers_next`` the set that replaces it while a
+    member leaves (then both count). ``held`` are members that may carry GTIDs given up by a person and must
+    not be reseeded until released. ``diverged`` are members whose content is not the line's although their GTIDs are:
+    never candidates nor donors, until they are made anew.
     """
 
     observed_generation: int = 0
     issued: int = 0
+    version: int = 0
     reign: Reign = Reign()
     transition: Transition | None = None
     ackers: tuple[str, ...] = ()

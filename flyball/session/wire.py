@@ -57,7 +57,7 @@ GREETED_WITHIN = 2.0
 LOGGED_IN_WITHIN = 5.0
 """Seconds from there to a session, once it may go on."""
 _LOGIN_ERRORS = frozenset({1045, 1044, 3118, 3159, 1862})
-_OWN_ERRORS = {33003: Code.TERM_TOO_OLD, 34007: Code.NOT_EMPTY}
+_OWN_ERRORS = {33003: Code.TERM_TOO_OLD, 33006: Code.VERSION_TOO_OLD, 34007: Code.NOT_EMPTY}
 _SETTINGS = "SET SESSION sql_mode = 'TRADITIONAL', autocommit = 1, time_zone = '+00:00', wait_timeout = 28800"
 
 

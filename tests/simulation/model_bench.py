@@ -42,20 +42,20 @@ class ModelBench:
         return OK if all(commit.done for commit in waited) else WAITS
 
     def _do(self, server: Server, step: Act) -> list[Commit]:
-        given, term = step.given, step.term
+        given, term, version = step.given, step.term, step.given.get("version", 0)
         match step.name:
             case "follow":
                 source = self.world[given["source"]]
-                server.follow(term, source.host, source.port, given.get("acks", True))
+                server.follow(term, source.host, source.port, given.get("acks", True), version)
             case "promote":
                 holds = self.labels.held(given.get("holds", ()))
-                server.promote(term, holds, given.get("acks", 1), given.get("ackers", ()))
+                server.promote(term, holds, given.get("acks", 1), given.get("ackers", ()), version)
             case "arm_clone":
-                server.arm_clone(term, given["donor"])
+                server.arm_clone(term, given["donor"], version)
             case "admit":
-                server.admit(term, given["ackers"])
+                server.admit(term, given["ackers"], version)
             case "ensure_semi_sync":
-                server.ensure_semi_sync(term, given["acks"])
+                server.ensure_semi_sync(term, given["acks"], version)
             case "declare_gtids":
                 return server.declare(term, self.labels.held(given["gtids"]))
             case "provision":
@@ -65,6 +65,8 @@ class ModelBench:
                 return [commit] if commit else []
             case "beat":
                 return [server.write_beat(term, given["beat"])]
+            case "fence" | "catch_up" as name:
+                getattr(server, name)(term, version)
             case name:
                 getattr(server, name)(term)
         return []

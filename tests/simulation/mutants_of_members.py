@@ -16,6 +16,7 @@ MACHINE = "tests.simulation.machine:Machine"
 REVOCATION = "flyball_topology.revocation"
 
 _START, _FENCE, _BECOME, _LOG = Server.start, Server.fence, Server.become, Server._log
+_CHECK_FLOOR = Server.check_floor
 
 
 def before(method: Callable[..., Any], first: Callable[..., None]) -> Callable[..., Any]:
@@ -39,7 +40,7 @@ def after(method: Callable[..., Any], then: Callable[..., None]) -> Callable[...
     return both
 
 
-def _answers_first(server: Server, term: int) -> None:
+def _answers_first(server: Server, term: int, _: int) -> None:
     server.check_floor(term)
     if not server.read_only:
         for commit in server.commits:
@@ -52,7 +53,7 @@ def _forget_received(server: Server, *_: object) -> None:
         server.channel.received = server.channel.received.intersect(server.executed)
 
 
-def _forget_at_change(server: Server, _: int, host: str, port: int, acks: bool) -> None:
+def _forget_at_change(server: Server, _: int, host: str, port: int, *__: object) -> None:
     if server.channel is not None and (server.channel.host, server.channel.port) != (host, port):
         _forget_received(server)
 
@@ -70,15 +71,15 @@ def _forget_row(server: Server) -> None:
     server.row = None
 
 
-def _fence_and_receive_on(server: Server, term: int) -> None:
+def _fence_and_receive_on(server: Server, term: int, version: int) -> None:
     channel = server.channel
     wanted, state = (channel.wanted, channel.state) if channel else (False, "OFF")
-    _FENCE(server, term)
+    _FENCE(server, term, version)
     if channel is not None:
         channel.wanted, channel.state = wanted, state
 
 
-def _note_and_stay_open(server: Server, term: int) -> None:
+def _note_and_stay_open(server: Server, term: int, _: int) -> None:
     server.check_floor(term)
     server.row = Row(server.uuid, term, 0, server.reigned)
     if server.channel is not None:
@@ -131,6 +132,10 @@ def _promised(member: Any, term: int) -> bool:
     return member.seen is not None and (member.seen.promise or 0) >= term and stopped
 
 
+def _check_the_term_alone(server: Server, term: int, _: int | None = None) -> None:
+    _CHECK_FLOOR(server, term)
+
+
 NOTHING_CHECKED = {f"{SERVER}.check_floor": lambda *_: None, f"{SERVER}.check_term": lambda *_: None}
 
 MEMBERS: dict[tuple[str, str], Changes] = {
@@ -146,6 +151,7 @@ MEMBERS: dict[tuple[str, str], Changes] = {
         **NOTHING_CHECKED,
         f"{SERVER}.must_be_open": lambda *_: None,
     },
+    ("rule 4", "nobody checks a version"): {f"{SERVER}.check_floor": _check_the_term_alone},
     ("rule 5", "a fence forgets its term over a restart"): {f"{SERVER}.start": after(_START, _forget_row)},
     ("rule 5", "a fence does not stop the receiver"): {
         f"{SERVER}.fence": _fence_and_receive_on,

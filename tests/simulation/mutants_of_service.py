@@ -153,6 +153,7 @@ NO_OTHER_LOOK = {f"{TOPOLOGY}.promotion:_planned_candidate": _PROMOTE}
 """Nor a second look at the old primary's line once the term is issued."""
 
 SERVICE: dict[tuple[str, str], Changes] = {
+    ("rule 4", "what changes within a term keeps its version"): {f"{TOPOLOGY}.changes:raised": status_with},
     ("rule 6", "a member that is being made counts as reached"): {
         f"{TOPOLOGY}.revocation:_being_made": lambda _: frozenset()
     },

@@ -69,6 +69,7 @@ async def _do(machine: Machine, shard: Shard, step: steps.Act) -> list[Commit]:
     server = machine.server
     async with _locked(machine):
         server.check_floor(step.term)
+        version = shard.status.version
         await machine.disk()
         match step:
             case steps.Freeze():
@@ -77,18 +78,18 @@ async def _do(machine: Machine, shard: Shard, step: steps.Act) -> list[Commit]:
                 source = shard.spec.member(step.source)
                 if source is None:
                     raise refused(f"no member {step.source}", Code.NO_SUCH_OBJECT)
-                server.follow(step.term, source.host, source.port, step.acks)
+                server.follow(step.term, source.host, source.port, step.acks, version)
             case _:
-                return _at_once(machine, step)
+                return _at_once(machine, step, version)
     return []
 
 
-def _at_once(machine: Machine, step: steps.Act) -> list[Commit]:
+def _at_once(machine: Machine, step: steps.Act, version: int) -> list[Commit]:
     server = machine.server
     waited: list[Commit] = []
     match step:
         case steps.Fence():
-            server.fence(step.term)
+            server.fence(step.term, version)
         case steps.Thaw():
             server.thaw(step.term)
             machine.watched_until = machine.clock() + 10.0
@@ -99,9 +100,9 @@ def _at_once(machine: Machine, step: steps.Act) -> list[Commit]:
         case steps.Settle():
             server.settle(step.term)
         case steps.CatchUp():
-            server.catch_up(step.term)
+            server.catch_up(step.term, version)
         case steps.Promote():
-            server.promote(step.term, GtidSet.parse(step.holds), step.acks, step.ackers)
+            server.promote(step.term, GtidSet.parse(step.holds), step.acks, step.ackers, version)
             machine.changed()
             journal = server.write_journal(step.term)
             waited += [journal] if journal else []
@@ -110,9 +111,9 @@ def _at_once(machine: Machine, step: steps.Act) -> list[Commit]:
         case steps.Declare():
             waited += server.declare(step.term, GtidSet.parse(",".join(step.gtids)))
         case steps.Admit():
-            server.admit(step.term, step.ackers)
+            server.admit(step.term, step.ackers, version)
         case steps.EnsureSemiSync():
-            server.ensure_semi_sync(step.term, step.acks)
+            server.ensure_semi_sync(step.term, step.acks, version)
         case steps.Establish():
             server.establish(step.term)
             waited += server.provision(step.term, step.members, tuple(name for name, _ in step.users), step.database)
@@ -142,6 +143,6 @@ async def arm_clone(machine: Machine, shard: Shard, step: steps.Clone) -> None:
         machine.server.check_term(step.term)
         await machine.disk()
         before = machine.server.clone_state
-        machine.server.arm_clone(step.term, step.donor)
+        machine.server.arm_clone(step.term, step.donor, shard.status.version)
         machine.server.clone_state = before  # nothing is in progress before the statement itself
     machine.changed()

@@ -23,6 +23,7 @@ class Row:
     term: int
     opened: int = 0
     reigned: int = 0
+    version: int = 0
 
 
 @dataclass(frozen=True)
@@ -168,6 +169,10 @@ class Server:
         return self.row.reigned if self.row and self.row.uuid == self.uuid else 0
 
     @property
+    def noted(self) -> int:
+        return self.row.version if self.row and self.row.uuid == self.uuid else 0
+
+    @property
     def received(self) -> GtidSet:
         return self.logged.union(self.channel.received) if self.channel else self.logged
 
@@ -212,6 +217,7 @@ class Server:
             databases=frozenset(self.databases) if writable and deep else None,
             followers=frozenset(self.followers) if writable else frozenset(),
             reigned=self.reigned,
+            noted=self.noted,
             waiting=int(bool(self.commits)) if writable else 0,  # the others wait behind the first
         )
 
@@ -341,24 +347,33 @@ class Server:
 
     # --- the procedures: the promise --------------------------------------------------------------------
 
-    def check_floor(self, term: int) -> None:
-        """A row of another uuid came with a clone: a floor all the same."""
+    def check_floor(self, term: int, version: int | None = None) -> None:
+        """A row of another uuid came with a clone: a floor all the same. Without ``version``: it does not matter."""
         if self.row is not None and self.row.term > term:
             raise refused(f"FB3003 term {term} is below the fence {self.row.term}", Code.TERM_TOO_OLD)
+        if self.row is not None and version is not None and self.row.version > version:
+            text = f"FB3006 version {version} of the record is below {self.row.version}, which is noted here"
+            raise refused(text, Code.VERSION_TOO_OLD)
 
-    def check_term(self, term: int) -> None:
-        self.check_floor(term)
+    def check_term(self, term: int, version: int | None = None) -> None:
+        self.check_floor(term, version)
         if self.row is not None and self.row.uuid != self.uuid:
             raise refused("FB3003 this member was cloned and has promised nothing: fence it first", Code.TERM_TOO_OLD)
 
-    def obey(self, term: int) -> None:
-        self.check_term(term)
-        if self.promise != term:
-            self.note(term)
+    def obey(self, term: int, version: int | None = None) -> None:
+        self.check_term(term, version)
+        if not self.has_noted(term, version):
+            self.note(term, version)
 
-    def note(self, term: int, opened: int | None = None, reigned: int | None = None) -> None:
+    def has_noted(self, term: int, version: int | None) -> bool:
+        return self.promise == term and self.noted >= (version or 0)
+
+    def note(
+        self, term: int, version: int | None = None, opened: int | None = None, reigned: int | None = None
+    ) -> None:
         opened = self.opened if opened is None else opened
-        self.row = Row(self.uuid, term, opened, self.reigned if reigned is None else reigned)
+        reigned = self.reigned if reigned is None else reigned
+        self.row = Row(self.uuid, term, opened, reigned, self.noted if version is None else version)
         if self.busy:
             self.super_read_only = False
 
@@ -371,8 +386,8 @@ class Server:
 
     # --- the procedures: replication and doors ----------------------------------------------------------
 
-    def fence(self, term: int) -> None:
-        self.check_floor(term)
+    def fence(self, term: int, version: int = 0) -> None:
+        self.check_floor(term, version)
         if self.opened == term:
             return
         self.donor = ""
@@ -383,10 +398,10 @@ class Server:
             self.super_read_only = self.read_only = True
         if self.row is not None and self.row.opened > 0:
             self.take_offline()
-            self.note(term, 0)
+            self.note(term, version, 0)
             self.refreeze()
-        elif self.promise != term:
-            self.note(term)
+        elif not self.has_noted(term, version):
+            self.note(term, version)
         if self.channel is not None:
             self.channel.stop()
 
@@ -402,8 +417,8 @@ class Server:
         self.must_be_open(term)
         self.super_read_only = self.read_only = self.offline = False
 
-    def follow(self, term: int, host: str, port: int, acks: bool) -> None:
-        self.obey(term)
+    def follow(self, term: int, host: str, port: int, acks: bool, version: int = 0) -> None:
+        self.obey(term, version)
         if not self.read_only:
             raise refused("FB3002 this member takes writes: fence it first")
         self.refreeze()
@@ -422,17 +437,17 @@ class Server:
             channel.begin()
         self.semi_replica = acks
         if self.row is not None and self.row.opened > 0:
-            self.note(term, 0)
+            self.note(term, version, 0)
         self.offline = False
 
     def settle(self, term: int) -> None:
         self.obey(term)
         if not self.read_only or self.opened > 0:
             raise refused("FB3002 this member takes writes: fence it first")
-        self.note(term, 0, 0)
+        self.note(term, None, 0, 0)
 
-    def catch_up(self, term: int) -> None:
-        self.obey(term)
+    def catch_up(self, term: int, version: int = 0) -> None:
+        self.obey(term, version)
         if self.channel is not None:
             self.channel.applier = True
         self.offline = False
@@ -447,8 +462,8 @@ class Server:
             self.channel.applier = True
         self.offline = False
 
-    def promote(self, term: int, holds: GtidSet, acks: int, ackers: tuple[str, ...]) -> None:
-        self.check_term(term)
+    def promote(self, term: int, holds: GtidSet, acks: int, ackers: tuple[str, ...], version: int = 0) -> None:
+        self.check_term(term, version)
         if self.opened == term and not (self.super_read_only or self.read_only or self.offline):
             return
         if self.channel is not None:
@@ -456,7 +471,7 @@ class Server:
         if not self.executed.contains(holds) or not self.has_applied:
             raise refused("FB3002 this member lacks transactions that its promotion needs")
         self.super_read_only = False
-        self.note(term, term, term)
+        self.note(term, version, term, term)
         self.set_ackers(ackers)
         if acks > 0:
             self.semi_acks, self.semi_source = acks, True
@@ -491,13 +506,13 @@ class Server:
         if self.busy and not self.super_read_only:
             raise refused("1205 Lock wait timeout exceeded")
         self.super_read_only = self.read_only = True
-        self.note(term, 0)
+        self.note(term, None, 0)
         if self.channel is not None:
             self.channel.stop()
             self.channel.applier = False
 
-    def arm_clone(self, term: int, donor: str) -> None:
-        self.obey(term)
+    def arm_clone(self, term: int, donor: str, version: int = 0) -> None:
+        self.obey(term, version)
         if not self.read_only:
             raise refused("FB3002 this member takes writes: fence it first")
         self.take_offline()
@@ -535,7 +550,7 @@ class Server:
             raise refused("FB4007 this member is not empty", Code.NOT_EMPTY)
         if not self.has_applied:
             raise refused("FB3002 this member has not applied yet what it received")
-        self.note(term, term, term)
+        self.note(term, None, term, term)
         self.super_read_only = False
         self.write(Payload("database", "flyball_shard"))
 
@@ -554,12 +569,14 @@ class Server:
                 self.accounts[account] = not locked
         self.followers &= admitted
 
-    def admit(self, term: int, ackers: tuple[str, ...]) -> None:
+    def admit(self, term: int, ackers: tuple[str, ...], version: int = 0) -> None:
         self.must_be_open(term)
+        self.obey(term, version)
         self.set_ackers(ackers)
 
-    def ensure_semi_sync(self, term: int, acks: int) -> None:
+    def ensure_semi_sync(self, term: int, acks: int, version: int = 0) -> None:
         self.must_be_open(term)
+        self.obey(term, version)
         if acks > 0:
             self.semi_acks = max(self.semi_acks, acks)
         self.semi_source = acks > 0

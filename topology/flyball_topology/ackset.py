@@ -4,12 +4,14 @@
             hold everything that was acknowledged with its help -> the smaller set is the record
     join    the larger set is the record -> the primary unlocks the account -> the member follows
 
-So revocation never has to reach a member that has left, and never misses one that may acknowledge.
+So revocation never has to reach a member that has left, and never misses one that may acknowledge. Each change begins
+under another version of the record, which the primary notes with the set: an older set that comes late, from a leader
+that slept, is refused there, and unlocks nobody who has left (rule 4).
 """
 
 from flyball.gtid import GtidSet
 from flyball.member.accounts import replica_account
-from flyball_topology.changes import Deciding, status_with, take, wait
+from flyball_topology.changes import Deciding, raised, status_with, take, wait
 from flyball_topology.line import on_line
 from flyball_topology.revocation import policy
 from flyball_topology.steps import Admit, Step
@@ -43,13 +45,13 @@ def leave(view: View, name: str, why: str) -> Deciding:
     """Begin to take ``name`` out of the ack set."""
     status = view.shard.status
     rest = tuple(acker for acker in status.ackers if acker != name)
-    step = Step(f"let {name} leave the ack set", status=status_with(view, ackers_next=rest))
+    step = Step(f"let {name} leave the ack set", status=raised(view, ackers_next=rest))
     return take(view, step, why)
 
 
 def join(view: View, name: str, why: str) -> Deciding:
     """Count ``name`` from now on; the primary unlocks its account after that."""
-    step = Step(f"count {name} in the ack set", status=status_with(view, ackers=(*view.shard.status.ackers, name)))
+    step = Step(f"count {name} in the ack set", status=raised(view, ackers=(*view.shard.status.ackers, name)))
     return take(view, step, why)
 
 
@@ -90,9 +92,9 @@ def apply(view: View, ackers: tuple[str, ...]) -> Step:
 
 
 def applied_on_primary(view: View, ackers: frozenset[str]) -> bool:
-    """Whether nobody outside ``ackers`` can replicate from the primary, or still does."""
+    """Whether nobody outside ``ackers`` can replicate from the primary, or still does, or will by an older set."""
     seen = view.primary.seen if view.primary else None
-    if seen is None or seen.accounts is None:
+    if seen is None or seen.accounts is None or seen.noted < view.shard.status.version:
         return False
     outside = {replica_account(name) for name in view.shard.status.ackers} - {replica_account(name) for name in ackers}
     return all(seen.accounts.get(account, True) for account in outside) and not outside & seen.followers

@@ -39,6 +39,7 @@ def adopt(view: View, operation: Operation) -> Deciding:
         chosen = max(holders, key=lambda name: (found[name].opened, found[name].journal_term, name))
         why = f"{chosen} holds everything"
     highest = max(max(snapshot.promise or 0, snapshot.journal_term) for snapshot in found.values())
+    version = max(view.shard.status.version, *(snapshot.noted for snapshot in found.values())) + 1
     uuids = {snapshot.uuid for snapshot in found.values()} - {found[chosen].uuid}
     reign = Reign(
         term=found[chosen].opened or max(1, found[chosen].journal_term),
@@ -55,6 +56,7 @@ def adopt(view: View, operation: Operation) -> Deciding:
     status = status_with(
         view,
         issued=issued,
+        version=version,
         reign=reign,
         transition=transition,
         ackers=tuple(view.members),

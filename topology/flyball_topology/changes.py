@@ -40,6 +40,11 @@ def status_with(view: View, **changes: object) -> ShardStatus:
     return view.shard.status.model_copy(update=changes)
 
 
+def raised(view: View, **changes: object) -> ShardStatus:
+    """The same under the next version: whatever was decided before is refused wherever that is noted (rule 4)."""
+    return status_with(view, version=view.shard.status.version + 1, **changes)
+
+
 def transition_with(transition: Transition, **changes: object) -> Transition:
     """A transition with some fields replaced."""
     return transition.model_copy(update=changes)

@@ -89,6 +89,9 @@ def _record(view: View) -> Iterator[Finding]:
         elif seen.journal_term > status.issued:
             detail = f"its journal shows term {seen.journal_term}, the record has issued {status.issued}"
             yield Finding(Kind.RECORD_OLDER_THAN_MEMBERS, member.name, detail)
+        elif seen.noted > status.version:
+            detail = f"it noted version {seen.noted} of the record, which is at {status.version}"
+            yield Finding(Kind.RECORD_OLDER_THAN_MEMBERS, member.name, detail)
         elif _used_before(view, member, seen):
             detail = f"term {status.issued} was issued before: this member knows it, and the record gave it to another"
             yield Finding(Kind.RECORD_OLDER_THAN_MEMBERS, member.name, detail)
@@ -161,7 +164,8 @@ def _settings(view: View, primary: MemberView, seen: Snapshot) -> Iterator[Findi
         yield Finding(Kind.ACCOUNTS_MISSING, primary.name)
     admitted = {name for name in view.members if seen.accounts.get(replica_account(name)) is False}
     known = {name for name in view.members if replica_account(name) in seen.accounts}
-    if admitted != known & set(status.ackers if status.ackers_next is None else status.ackers_next):
+    wanted = known & set(status.ackers if status.ackers_next is None else status.ackers_next)
+    if admitted != wanted or seen.noted < status.version:
         yield Finding(Kind.ACK_SET_NOT_APPLIED, primary.name)
 
 
@@ -213,7 +217,8 @@ def _replica(view: View, member: MemberView, seen: Snapshot) -> Iterator[Finding
     if beside.kind is Errant.HOUSEKEEPING:
         yield Finding(Kind.ERRANT_HOUSEKEEPING, member.name)
         return
-    if seen.promise < view.reign.term and member.follows(view.primary.spec):
+    newest = (view.reign.term, view.shard.status.version)
+    if (seen.promise < newest[0] or seen.noted < newest[1]) and member.follows(view.primary.spec):
         yield Finding(Kind.OLD_PROMISE, member.name)
     if member.name not in view.shard.status.ackers:
         yield Finding(Kind.NOT_AN_ACKER, member.name)

@@ -21,7 +21,9 @@ class Members(Protocol):
         ...
 
     async def act(self, shard: Shard, act: Act) -> Snapshot | None:
-        """Do it, and return the member as it is afterwards; ``None`` where the act goes on in the background."""
+        """Do it under the version of ``shard``, the record that it was decided on, and return the member as it is
+        afterwards; ``None`` where the act goes on in the background.
+        """
         ...
 
     async def beat(self, shard: Shard, member: MemberSpec, beat: int) -> None:

@@ -15,7 +15,16 @@ from flyball.records.keyspace import DurabilityPolicy
 from flyball.records.shard import Intent, Mode, Phase, Reign, Suspect, Transition
 from flyball_topology import bootstrap, divergence, fetching
 from flyball_topology.candidates import Choice, Unfit, choose_after_revocation
-from flyball_topology.changes import Deciding, failover_change, issue_again, status_with, take, transition_with, wait
+from flyball_topology.changes import (
+    Deciding,
+    failover_change,
+    issue_again,
+    raised,
+    status_with,
+    take,
+    transition_with,
+    wait,
+)
 from flyball_topology.diagnose import CONFIRMED
 from flyball_topology.following import able, following
 from flyball_topology.line import line_of
@@ -87,7 +96,9 @@ def reign(view: View, transition: Transition, candidate: MemberView) -> Deciding
     seen = candidate.seen
     uuid = seen.uuid if seen else ""
     past = tuple(sorted({*view.reign.past, *(suspect.uuid for suspect in suspects(view))} - {"", uuid}))
-    status = status_with(
+    # A change of the ack set that goes on now: what was decided for the larger set in this term must not come late.
+    recorded = status_with if view.shard.status.ackers_next is None else raised
+    status = recorded(
         view,
         reign=Reign(term=transition.term, primary=candidate.name, uuid=uuid, base=transition.holds, past=past),
         transition=None,
@@ -200,7 +211,7 @@ def _admit(view: View, transition: Transition, candidate: MemberView, seen: Snap
     joining = next((name for name in there if name not in status.ackers), None)
     if joining is None:
         return None
-    step = Step(f"count {joining} in the ack set", status=status_with(view, ackers=(*status.ackers, joining)))
+    step = Step(f"count {joining} in the ack set", status=raised(view, ackers=(*status.ackers, joining)))
     return take(view, step, f"it is there, and the first write of {candidate.name} waits for those who are not")
 
 

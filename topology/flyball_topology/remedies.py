@@ -95,7 +95,9 @@ def _provision(view: View, finding: Finding) -> Deciding:
 
 
 def _apply_ackers(view: View, finding: Finding) -> Deciding:
-    return take(view, ackset.apply(view, view.shard.status.ackers), str(finding))
+    status = view.shard.status
+    wanted = status.ackers if status.ackers_next is None else status.ackers_next
+    return take(view, ackset.apply(view, wanted), str(finding))
 
 
 def _join(view: View, finding: Finding) -> Deciding | None:

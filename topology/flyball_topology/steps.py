@@ -1,6 +1,7 @@
 """Steps: what a decision can choose, as data.
 
-An *act* changes one member and carries its term; the member refuses one that is too old. A *write* changes records,
+An *act* changes one member and carries its term; the member refuses one that is too old. The adapters add the version
+of the record that the step was decided on, which is refused likewise. A *write* changes records,
 by compare-and-swap on what the decision was based on. No step holds a password: the adapters fill those in.
 """
 

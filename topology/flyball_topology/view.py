@@ -84,6 +84,8 @@ class Snapshot:
     """Of a writable member: the replication accounts that are connected."""
     reigned: int = 0
     """The term under which it last took writes, until it is settled; restarts do not change it."""
+    noted: int = 0
+    """The version of the record that this server has noted: it does nothing that was decided on an older one."""
     waiting: int = 0
     """Sessions that have waited for an acknowledgement for a second or more."""
 

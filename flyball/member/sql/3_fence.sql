@@ -48,39 +48,58 @@ BEGIN
   DO RELEASE_LOCK('flyball.fence');
 END $$
 
--- Refuses a lower term, be it another server's that came with a clone. Called with the lock held, like the three below.
+-- Refuses a lower term, be it another server's that came with a clone; and a lower version of the record (NULL: an act
+-- that does not depend on it). Called with the lock held, like the three below.
 DROP PROCEDURE IF EXISTS flyball.check_floor $$
-CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.check_floor(IN p_term BIGINT UNSIGNED)
+CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.check_floor(
+  IN p_term BIGINT UNSIGNED, IN p_version BIGINT UNSIGNED)
 BEGIN
   DECLARE v_promised BIGINT UNSIGNED DEFAULT 0;
+  DECLARE v_version BIGINT UNSIGNED DEFAULT 0;
   DECLARE v_text VARCHAR(128);
-  SELECT term INTO v_promised FROM flyball.fence WHERE id = 1;
+  SELECT term, version INTO v_promised, v_version FROM flyball.fence WHERE id = 1;
   IF v_promised > p_term THEN
     SET v_text = CONCAT('FB3003 term ', p_term, ' is below the fence ', v_promised);
     SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = 33003, MESSAGE_TEXT = v_text;
+  END IF;
+  IF v_version > p_version THEN
+    SET v_text = CONCAT('FB3006 version ', p_version, ' of the record is below ', v_version, ', which is noted here');
+    SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = 33006, MESSAGE_TEXT = v_text;
   END IF;
 END $$
 
 -- The same, and refuses a member that was cloned and has promised nothing since: it obeys a fence alone (rule 6). A
 -- member that never promised and is no clone is new, and obeys.
 DROP PROCEDURE IF EXISTS flyball.check_term $$
-CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.check_term(IN p_term BIGINT UNSIGNED)
+CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.check_term(
+  IN p_term BIGINT UNSIGNED, IN p_version BIGINT UNSIGNED)
 BEGIN
-  CALL flyball.check_floor(p_term);
+  CALL flyball.check_floor(p_term, p_version);
   IF EXISTS (SELECT 1 FROM flyball.fence WHERE server_uuid <> @@GLOBAL.server_uuid) THEN
     SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = 33003,
       MESSAGE_TEXT = 'FB3003 this member was cloned and has promised nothing: fence it first';
   END IF;
 END $$
 
--- Refuses a lower term, remembers a higher one.
+-- Refuses a lower term or version, remembers a higher one.
 DROP PROCEDURE IF EXISTS flyball.obey $$
-CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.obey(IN p_term BIGINT UNSIGNED)
+CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.obey(
+  IN p_term BIGINT UNSIGNED, IN p_version BIGINT UNSIGNED)
 BEGIN
-  CALL flyball.check_term(p_term);
-  IF NOT EXISTS (SELECT 1 FROM flyball.fence WHERE server_uuid = @@GLOBAL.server_uuid AND term = p_term) THEN
-    CALL flyball.note(p_term, NULL, NULL);
+  CALL flyball.check_term(p_term, p_version);
+  IF NOT flyball.has_noted(p_term, p_version) THEN
+    CALL flyball.note(p_term, p_version, NULL, NULL);
   END IF;
+END $$
+
+-- Whether the fence row says so already.
+DROP FUNCTION IF EXISTS flyball.has_noted $$
+CREATE DEFINER='flyball_definer'@'localhost' FUNCTION flyball.has_noted(
+  p_term BIGINT UNSIGNED, p_version BIGINT UNSIGNED) RETURNS BOOL READS SQL DATA
+BEGIN
+  RETURN EXISTS (
+    SELECT 1 FROM flyball.fence
+      WHERE server_uuid = @@GLOBAL.server_uuid AND term = p_term AND version >= COALESCE(p_version, 0));
 END $$
 
 -- Back to super_read_only on a member that is read_only. Only what its applier executes can hold that up: no client
@@ -99,23 +118,24 @@ END $$
 -- so it is off for that one write; read_only and offline_mode stay as they are.
 DROP PROCEDURE IF EXISTS flyball.note $$
 CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.note(
-  IN p_term BIGINT UNSIGNED, IN p_opened BIGINT UNSIGNED, IN p_reigned BIGINT UNSIGNED)
+  IN p_term BIGINT UNSIGNED, IN p_version BIGINT UNSIGNED, IN p_opened BIGINT UNSIGNED, IN p_reigned BIGINT UNSIGNED)
 BEGIN
   DECLARE v_frozen INT DEFAULT @@GLOBAL.super_read_only;
   DECLARE v_opened BIGINT UNSIGNED DEFAULT 0;
   DECLARE v_reigned BIGINT UNSIGNED DEFAULT 0;
+  DECLARE v_version BIGINT UNSIGNED DEFAULT 0;
   DECLARE EXIT HANDLER FOR SQLEXCEPTION
   BEGIN
     IF v_frozen THEN CALL flyball.refreeze(); END IF;
     RESIGNAL;
   END;
-  SELECT opened, reigned INTO v_opened, v_reigned
+  SELECT opened, reigned, version INTO v_opened, v_reigned, v_version
     FROM flyball.fence WHERE id = 1 AND server_uuid = @@GLOBAL.server_uuid;
   SET SESSION sql_log_bin = 0;
   IF v_frozen THEN SET GLOBAL super_read_only = OFF; END IF;
-  REPLACE INTO flyball.fence (id, server_uuid, term, opened, reigned, watched_until)
+  REPLACE INTO flyball.fence (id, server_uuid, term, opened, reigned, version, watched_until)
     VALUES (1, @@GLOBAL.server_uuid, p_term, COALESCE(p_opened, v_opened), COALESCE(p_reigned, v_reigned),
-            NOW(6) + INTERVAL 10 SECOND);
+            COALESCE(p_version, v_version), NOW(6) + INTERVAL 10 SECOND);
   SET SESSION sql_log_bin = 1;
   IF v_frozen THEN CALL flyball.refreeze(); END IF;
 END $$

@@ -7,7 +7,8 @@
 -- A member that was opened under p_term itself is left alone: a term is one member's, so this fence was sent before
 -- that one was chosen, and came late. Whoever wants it closed has a newer term.
 DROP PROCEDURE IF EXISTS flyball.fence $$
-CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.fence(IN p_term BIGINT UNSIGNED)
+CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.fence(
+  IN p_term BIGINT UNSIGNED, IN p_version BIGINT UNSIGNED)
 BEGIN
   DECLARE EXIT HANDLER FOR SQLEXCEPTION
   BEGIN
@@ -15,7 +16,7 @@ BEGIN
     RESIGNAL;
   END;
   CALL flyball.lock_fence();
-  CALL flyball.check_floor(p_term);
+  CALL flyball.check_floor(p_term, p_version);
   IF NOT EXISTS (SELECT 1 FROM flyball.fence WHERE opened = p_term AND server_uuid = @@GLOBAL.server_uuid) THEN
     SET GLOBAL clone_valid_donor_list = DEFAULT;
     IF NOT @@GLOBAL.read_only THEN
@@ -26,10 +27,10 @@ BEGIN
     END IF;
     IF EXISTS (SELECT 1 FROM flyball.fence WHERE opened > 0) THEN
       SET GLOBAL offline_mode = ON;
-      CALL flyball.note(p_term, 0, NULL);
+      CALL flyball.note(p_term, p_version, 0, NULL);
       CALL flyball.refreeze();
-    ELSEIF NOT EXISTS (SELECT 1 FROM flyball.fence WHERE server_uuid = @@GLOBAL.server_uuid AND term = p_term) THEN
-      CALL flyball.note(p_term, NULL, NULL);
+    ELSEIF NOT flyball.has_noted(p_term, p_version) THEN
+      CALL flyball.note(p_term, p_version, NULL, NULL);
     END IF;
     IF flyball.has_source() THEN
       STOP REPLICA IO_THREAD;
@@ -98,7 +99,7 @@ BEGIN
     SET v_looks = v_looks - 1;
   END WHILE;
   CALL flyball.lock_fence();
-  CALL flyball.obey(p_term);
+  CALL flyball.obey(p_term, NULL);
   CALL flyball.must_be_open(p_term);
   SET SESSION lock_wait_timeout = p_wait;
   SET GLOBAL super_read_only = ON;
@@ -115,7 +116,7 @@ BEGIN
     RESIGNAL;
   END;
   CALL flyball.lock_fence();
-  CALL flyball.obey(p_term);
+  CALL flyball.obey(p_term, NULL);
   CALL flyball.must_be_open(p_term);
   SET GLOBAL super_read_only = OFF;
   CALL flyball.watch(p_term, 10);  -- else a commit that waits still would have the guard close it again at once
@@ -164,7 +165,7 @@ END $$
 -- server takes writes. The receiver knows of p_acks from its next start on.
 DROP PROCEDURE IF EXISTS flyball.follow $$
 CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.follow(
-  IN p_term BIGINT UNSIGNED, IN p_host VARCHAR(255), IN p_port INT UNSIGNED,
+  IN p_term BIGINT UNSIGNED, IN p_version BIGINT UNSIGNED, IN p_host VARCHAR(255), IN p_port INT UNSIGNED,
   IN p_user VARCHAR(32), IN p_password VARCHAR(255), IN p_acks BOOL)
 BEGIN
   DECLARE v_first VARCHAR(64) DEFAULT '';
@@ -176,7 +177,7 @@ BEGIN
     RESIGNAL;
   END;
   CALL flyball.lock_fence();
-  CALL flyball.obey(p_term);
+  CALL flyball.obey(p_term, p_version);
   IF NOT @@GLOBAL.read_only THEN
     SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = 33002, MESSAGE_TEXT = 'FB3002 this member takes writes: fence it first';
   END IF;
@@ -216,7 +217,7 @@ BEGIN
   END IF;
   START REPLICA;
   IF EXISTS (SELECT 1 FROM flyball.fence WHERE opened > 0) THEN
-    CALL flyball.note(p_term, 0, NULL);
+    CALL flyball.note(p_term, p_version, 0, NULL);
   END IF;
   SET GLOBAL offline_mode = OFF;
   CALL flyball.unlock_fence();
@@ -233,11 +234,11 @@ BEGIN
     RESIGNAL;
   END;
   CALL flyball.lock_fence();
-  CALL flyball.obey(p_term);
+  CALL flyball.obey(p_term, NULL);
   IF NOT @@GLOBAL.read_only OR EXISTS (SELECT 1 FROM flyball.fence WHERE opened > 0) THEN
     SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = 33002, MESSAGE_TEXT = 'FB3002 this member takes writes: fence it first';
   END IF;
-  CALL flyball.note(p_term, 0, 0);
+  CALL flyball.note(p_term, NULL, 0, 0);
   CALL flyball.unlock_fence();
 END $$
 
@@ -245,7 +246,7 @@ END $$
 -- p_wait seconds for p_gtids, without holding the lock.
 DROP PROCEDURE IF EXISTS flyball.catch_up $$
 CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.catch_up(
-  IN p_term BIGINT UNSIGNED, IN p_gtids LONGTEXT, IN p_wait DOUBLE)
+  IN p_term BIGINT UNSIGNED, IN p_version BIGINT UNSIGNED, IN p_gtids LONGTEXT, IN p_wait DOUBLE)
 BEGIN
   DECLARE EXIT HANDLER FOR SQLEXCEPTION
   BEGIN
@@ -253,7 +254,7 @@ BEGIN
     RESIGNAL;
   END;
   CALL flyball.lock_fence();
-  CALL flyball.obey(p_term);
+  CALL flyball.obey(p_term, p_version);
   IF flyball.has_source() THEN
     START REPLICA SQL_THREAD;
   END IF;
@@ -277,7 +278,7 @@ BEGIN
     RESIGNAL;
   END;
   CALL flyball.lock_fence();
-  CALL flyball.obey(p_term);
+  CALL flyball.obey(p_term, NULL);
   IF NOT @@GLOBAL.read_only THEN
     SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = 33002, MESSAGE_TEXT = 'FB3002 this member takes writes: fence it first';
   END IF;
@@ -300,7 +301,8 @@ END $$
 -- stops first; the idle applier is left for forget_source, outside of the write pause.
 DROP PROCEDURE IF EXISTS flyball.promote $$
 CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.promote(
-  IN p_term BIGINT UNSIGNED, IN p_holds LONGTEXT, IN p_acks INT UNSIGNED, IN p_ackers LONGTEXT)
+  IN p_term BIGINT UNSIGNED, IN p_version BIGINT UNSIGNED,
+  IN p_holds LONGTEXT, IN p_acks INT UNSIGNED, IN p_ackers LONGTEXT)
 BEGIN
   DECLARE v_opened BIGINT UNSIGNED DEFAULT 0;
   DECLARE EXIT HANDLER FOR SQLEXCEPTION
@@ -310,7 +312,7 @@ BEGIN
     RESIGNAL;
   END;
   CALL flyball.lock_fence();
-  CALL flyball.check_term(p_term);
+  CALL flyball.check_term(p_term, p_version);
   SELECT opened INTO v_opened FROM flyball.fence WHERE id = 1 AND server_uuid = @@GLOBAL.server_uuid;
   IF v_opened <> p_term OR @@GLOBAL.super_read_only OR @@GLOBAL.read_only OR @@GLOBAL.offline_mode THEN
     IF flyball.has_source() THEN
@@ -321,7 +323,7 @@ BEGIN
         MESSAGE_TEXT = 'FB3002 this member lacks transactions that its promotion needs';
     END IF;
     SET GLOBAL super_read_only = OFF;
-    CALL flyball.note(p_term, p_term, p_term);
+    CALL flyball.note(p_term, p_version, p_term, p_term);
     CALL flyball.set_ackers(p_ackers);
     IF p_acks > 0 THEN
       SET GLOBAL rpl_semi_sync_source_wait_for_replica_count = p_acks;
@@ -345,7 +347,7 @@ BEGIN
     RESIGNAL;
   END;
   CALL flyball.lock_fence();
-  CALL flyball.obey(p_term);
+  CALL flyball.obey(p_term, NULL);
   CALL flyball.must_be_open(p_term);
   IF flyball.has_source() AND flyball.has_applied() THEN
     STOP REPLICA;
@@ -381,14 +383,14 @@ BEGIN
     RESIGNAL;
   END;
   CALL flyball.lock_fence();
-  CALL flyball.obey(p_term);
+  CALL flyball.obey(p_term, NULL);
   SET GLOBAL offline_mode = ON;
   IF @@GLOBAL.rpl_semi_sync_source_enabled THEN
     SET GLOBAL rpl_semi_sync_source_enabled = OFF;
   END IF;
   SET SESSION lock_wait_timeout = 3;
   SET GLOBAL super_read_only = ON;
-  CALL flyball.note(p_term, 0, NULL);
+  CALL flyball.note(p_term, NULL, 0, NULL);
   IF flyball.has_source() THEN
     STOP REPLICA IO_THREAD;
     BEGIN  -- what it applies just now may be an ALTER TABLE of an hour: it ends after that (rpl_stop_replica_timeout)
@@ -404,7 +406,7 @@ END $$
 -- to run under super_read_only; read_only and offline_mode stay ON.
 DROP PROCEDURE IF EXISTS flyball.arm_clone $$
 CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.arm_clone(
-  IN p_term BIGINT UNSIGNED, IN p_host VARCHAR(255), IN p_port INT UNSIGNED)
+  IN p_term BIGINT UNSIGNED, IN p_version BIGINT UNSIGNED, IN p_host VARCHAR(255), IN p_port INT UNSIGNED)
 BEGIN
   DECLARE EXIT HANDLER FOR SQLEXCEPTION
   BEGIN
@@ -412,7 +414,7 @@ BEGIN
     RESIGNAL;
   END;
   CALL flyball.lock_fence();
-  CALL flyball.obey(p_term);
+  CALL flyball.obey(p_term, p_version);
   IF NOT @@GLOBAL.read_only THEN
     SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = 33002, MESSAGE_TEXT = 'FB3002 this member takes writes: fence it first';
   END IF;
@@ -441,7 +443,7 @@ BEGIN
     RESIGNAL;
   END;
   CALL flyball.lock_fence();
-  CALL flyball.obey(p_term);
+  CALL flyball.obey(p_term, NULL);
   IF v_frozen THEN
     SET GLOBAL super_read_only = OFF;
   ELSE

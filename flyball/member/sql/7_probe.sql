@@ -40,6 +40,7 @@ BEGIN
     fence.term AS fence_term,
     fence.opened AS opened,
     fence.reigned AS reigned,
+    fence.version AS fence_version,
     configuration.host AS source_host,
     configuration.port AS source_port,
     receiver.source_uuid AS source_uuid,

@@ -12,7 +12,7 @@ async def test_a_client_that_takes_the_fence_s_lock_is_ended(start):
     pair = await start()
     client, other = await pair.app(ONE), await pair.app(ONE)
     assert await client.query("SELECT GET_LOCK('flyball.fence', 0) AS held") == [{"held": "1"}]
-    await pair.act(ONE, "fence", TERM + 1)
+    await pair.act(ONE, "fence", TERM + 1, 0)
     await until(lambda: not client.alive)
     assert (await pair.probe(ONE))["fence_term"] == str(TERM + 1)
     assert not other.alive  # by offline_mode
@@ -23,10 +23,10 @@ async def test_an_act_of_flyball_s_own_is_waited_for_not_ended(start):
     busy = await pair.topology(ONE)
     await busy.query("SELECT GET_LOCK('flyball.fence', 0) AS held")
     with pytest.raises(ServerError) as caught:
-        await pair.act(ONE, "fence", TERM)
+        await pair.act(ONE, "fence", TERM, 0)
     assert caught.value.errno == REFUSED
     assert await busy.query("SELECT RELEASE_LOCK('flyball.fence') AS held") == [{"held": "1"}]
-    await pair.act(ONE, "fence", TERM)
+    await pair.act(ONE, "fence", TERM, 0)
 
 
 async def test_a_client_that_takes_the_pulse_s_lock_is_ended(start):

@@ -59,6 +59,11 @@ class Standing:
     def port(self, name: str) -> int:
         return self.shard.port(self.names[name])
 
+    @property
+    def version(self) -> int:
+        """What version 0 of the table stands for: versions go on from one transition to the next, as terms do."""
+        return self.base - REIGN
+
     def account(self, name: str) -> tuple[str, str]:
         real = self.names[name]
         return replica_account(real), replica_password(self.shard.secret["replica-seed"], real)
@@ -139,11 +144,12 @@ class Standing:
         self.base += 10
         term = self.base - 2
         for name in MEMBERS:
-            self.call(name, "fence", term)
+            self.call(name, "fence", term, self.version)
             self.call(name, "isolate", term)
             if self.look(name).channel is not None:
                 received = self.look(name).received
-                self.shard.sql(self.names[name], f"CALL flyball.catch_up({term}, '{received}', {LIMIT})", user=TOPOLOGY)
+                statement = f"CALL flyball.catch_up({term}, {self.version}, '{received}', {LIMIT})"
+                self.shard.sql(self.names[name], statement, user=TOPOLOGY)
         everything = NOTHING
         for name in MEMBERS:
             everything = everything.union(self.look(name).executed)
@@ -157,11 +163,11 @@ class Standing:
         if self.look("a").executed.is_empty:
             self.call("a", "establish", term)
             self._provision("a", term)
-        self.call("a", "promote", term, "", 1, self.accounts(("b", "c")))
+        self.call("a", "promote", term, self.version, "", 1, self.accounts(("b", "c")))
         self.call("a", "forget_source", term)
         self.call("a", "watch", term, 3600)
         for name in ("b", "c"):
-            self.call(name, "follow", term, HOST, self.ports[name, "a"], *self.account(name), True)
+            self.call(name, "follow", term, self.version, HOST, self.ports[name, "a"], *self.account(name), True)
         self.call("a", "journal", term, self.names["a"], "test")
         self.call("a", "beat", term, term, 3600)
         self.shard.sql(self.names["a"], "CREATE TABLE IF NOT EXISTS commerce.t (id INT PRIMARY KEY)")

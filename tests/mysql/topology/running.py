@@ -259,6 +259,10 @@ class RunningShard:
         return self.record.status.reign.term
 
     @property
+    def version(self) -> int:
+        return self.record.status.version
+
+    @property
     def replicas(self) -> list[str]:
         primary = self.primary
         return [name for name in self.names if name != primary]

@@ -1,13 +1,15 @@
 """Terms are enforced in the members: whoever comes late, from whatever past, changes nothing."""
 
+import json
 import shutil
 import signal
+from concurrent.futures import ThreadPoolExecutor
 
 import pymysql
 import pytest
 
 from flyball.errors import Code
-from flyball.member.accounts import TOPOLOGY
+from flyball.member.accounts import ENGINE, TOPOLOGY, replica_account
 from flyball.records.failover import Outcome
 
 TERM_TOO_OLD = 33003
@@ -49,12 +51,40 @@ def test_a_leader_that_slept_through_its_replacement_changes_nothing(shard):
 def test_a_fence_of_the_reigning_term_that_comes_late_leaves_its_primary_open(shard):
     """It was sent before the primary was chosen; only a newer term closes it."""
     primary, term = shard.primary, shard.term
-    shard.sql(primary, f"CALL flyball.fence({term})", user=TOPOLOGY)
+    shard.sql(primary, f"CALL flyball.fence({term}, {shard.version})", user=TOPOLOGY)
     seen = shard.probe(primary)
     assert (seen["opened"], seen["super_read_only"], seen["offline_mode"], seen["semi_sync_source"]) == (term, 0, 0, 1)
     before = len(shard.ledger.acknowledged)
     shard.until("writes to go on", lambda: len(shard.ledger.acknowledged) > before + 5)
     assert (shard.primary, shard.record.status.issued) == (primary, term)
+
+
+def test_an_ack_set_that_waited_in_the_server_unlocks_nobody_who_has_left(shard):
+    """Two sessions, in the wrong order: the older set waits for the member's lock while the newer one is applied."""
+    primary, term, version = shard.primary, shard.term, shard.version
+    stays, leaves = (replica_account(name) for name in shard.replicas)
+    shard.service.send(signal.SIGSTOP)
+    record = shard.record  # the next leader begins a change
+    status = record.status.model_copy(update={"version": version + 1})
+    shard.wait(shard.records.replace_status(record.model_copy(update={"status": status})))
+    with shard.connect(primary, TOPOLOGY) as late, shard.connect(primary, TOPOLOGY) as present:
+        present.cursor().execute("SELECT GET_LOCK('flyball.fence', 1)")
+        with ThreadPoolExecutor(1) as pool:
+            older = pool.submit(late.cursor().execute, f"CALL flyball.admit({term}, {version}, '{stays},{leaves}')")
+            shard.until("the older act to wait", lambda: waits_for_lock(shard, primary))
+            present.cursor().execute(f"CALL flyball.admit({term}, {version + 1}, '{stays}')")
+            present.cursor().execute("SELECT RELEASE_LOCK('flyball.fence')")
+            with pytest.raises(pymysql.MySQLError, match="FB3006"):
+                older.result()
+    seen = shard.probe(primary)
+    accounts = json.loads(seen["accounts"])
+    assert (accounts[leaves], accounts[stays], seen["fence_version"]) == (True, False, version + 1)
+    shard.service.send(signal.SIGCONT)
+
+
+def waits_for_lock(shard, member: str) -> bool:
+    states = shard.sql(member, "SELECT processlist_state AS state FROM performance_schema.threads", user=ENGINE)
+    return any(row["state"] == "User lock" for row in states)
 
 
 def test_a_member_that_takes_writes_does_not_settle(shard):
@@ -147,7 +177,7 @@ def test_a_primary_that_is_stopped_with_commits_waiting_tells_no_client_ok(shard
     old, term = shard.primary, shard.term
     shard.service.send(signal.SIGSTOP)
     for replica in shard.replicas:
-        shard.sql(replica, f"CALL flyball.fence({term})", user=TOPOLOGY)
+        shard.sql(replica, f"CALL flyball.fence({term}, {shard.version})", user=TOPOLOGY)
     write = shard.begin_write(old, -41)
     shard.until("the write to wait", lambda: shard.waits_for_ack(old))
     shard.stop(old)

@@ -50,20 +50,23 @@ def perform(world: World, name: str, procedure: str, arguments: list[Argument]) 
     return act(world, name, *arguments) or []
 
 
-def _follow(world: World, name: str, term: int, host: str, port: int, _a: str, _p: str, acks: bool) -> None:
-    world[name].follow(term, host, port, acks)
+def _follow(
+    world: World, name: str, term: int, version: int, host: str, port: int, _a: str, _p: str, acks: bool
+) -> None:
+    world[name].follow(term, host, port, acks, version)
 
 
-def _promote(world: World, name: str, term: int, holds: str, acks: int, ackers: str) -> None:
+def _promote(world: World, name: str, term: int, version: int, holds: str, acks: int, ackers: str) -> None:
     by_account = {account: member for member, account in accounts(world).items()}
     named = tuple(by_account[account] for account in ackers.split(",") if account)
-    world[name].promote(term, GtidSet.parse(holds), acks, named)
+    world[name].promote(term, GtidSet.parse(holds), acks, named, version)
     world.settle()
 
 
-def _admit(world: World, name: str, term: int, ackers: str) -> None:
+def _admit(world: World, name: str, term: int, version: int, ackers: str) -> None:
     by_account = {account: member for member, account in accounts(world).items()}
-    world[name].admit(term, tuple(by_account[account] for account in ackers.split(",") if account))
+    named = tuple(by_account[account] for account in ackers.split(",") if account)
+    world[name].admit(term, named, version)
 
 
 def _account(world: World, name: str, term: int, account: str, *_: Argument) -> list[Commit]:
@@ -93,18 +96,18 @@ def accounts(world: World) -> dict[str, str]:
 Procedure = Callable[..., list[Commit] | None]
 
 _PROCEDURES: dict[str, Procedure] = {
-    "fence": lambda world, name, term: world[name].fence(term),
+    "fence": lambda world, name, term, version: world[name].fence(term, version),
     "freeze": lambda world, name, term, _: world[name].freeze(term),
     "thaw": lambda world, name, term: world[name].thaw(term),
     "isolate": lambda world, name, term: world[name].isolate(term),
     "follow": _follow,
-    "catch_up": lambda world, name, term, _holds, _wait: world[name].catch_up(term),
+    "catch_up": lambda world, name, term, version, _holds, _wait: world[name].catch_up(term, version),
     "promote": _promote,
     "journal": _journal,
     "forget_source": lambda world, name, term: world[name].forget_source(term),
     "declare_gtids": lambda world, name, term, gtids: world[name].declare(term, GtidSet.parse(gtids)),
     "admit": _admit,
-    "ensure_semi_sync": lambda world, name, term, acks: world[name].ensure_semi_sync(term, acks),
+    "ensure_semi_sync": lambda world, name, term, version, acks: world[name].ensure_semi_sync(term, acks, version),
     "establish": lambda world, name, term: world[name].establish(term),
     "ensure_replica_account": _account,
     "ensure_user": _account,

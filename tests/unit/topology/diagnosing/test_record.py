@@ -5,7 +5,7 @@ import pytest
 from flyball_topology.decide import decide
 from flyball_topology.diagnose import diagnose
 from flyball_topology.findings import Kind
-from tests.unit.topology.views import chosen, emergency, healthy, promoting, restarted, seeing
+from tests.unit.topology.views import acts, chosen, emergency, healthy, promoting, restarted, seeing, with_status
 
 
 def contradicted(view):
@@ -24,6 +24,19 @@ def test_a_term_that_was_given_to_one_member_was_anothers(shown):
     view = seeing(promoting(healthy(), "m2"), "m3", promise=2, **shown)
     assert contradicted(view) == ["m3"]
     assert decide(view).step is None
+
+
+def test_a_version_that_a_member_noted_is_above_the_records():
+    """It was restored to before an ack set changed: who acknowledges now may not stand in it."""
+    view = seeing(healthy(), "m3", noted=1)
+    assert contradicted(view) == ["m3"]
+    assert decide(view).step is None
+
+
+def test_a_member_that_has_not_noted_the_version_yet_contradicts_nothing():
+    view = with_status(healthy(), version=1)
+    assert contradicted(view) == []
+    assert {act.member for act in acts(decide(view))} <= {"m1", "m2", "m3"}
 
 
 def test_a_reign_that_was_recorded_is_anothers():

@@ -15,6 +15,7 @@ from tests.unit.topology.views import (
     healthy,
     holding,
     on_channel,
+    promoting,
     seeing,
     status_of,
     with_spec,
@@ -57,6 +58,31 @@ def test_the_primary_locks_the_account_before_the_record_says_smaller():
     decision = decide(leaving())
     assert acts(decision) == (Admit("m1", 1, ("m1", "m2")),)
     assert chosen(decision).status is None
+
+
+def test_it_does_so_under_another_version_of_the_record():
+    assert status_of(decide(away())).version == away().shard.status.version + 1
+
+
+def test_the_record_waits_until_the_primary_has_noted_that_version():
+    """Its accounts may be right already; an older set that comes late would undo that."""
+    view = with_status(leaving(**locked()), version=7)
+    assert acts(decide(view)) == (Admit("m1", 1, ("m1", "m2")),)
+    assert status_of(decide(seeing(view, "m1", noted=7))).ackers == ("m1", "m2")
+
+
+def test_the_set_that_both_count_in_is_not_applied_again_meanwhile():
+    """m2 is locked too, and must catch up: what unlocks it does not unlock m3."""
+    both_locked = {**locked(), "accounts": {**locked()["accounts"], replica_account("m2"): True}}
+    view = holding(leaving(**both_locked), "m1", gtids(m1="1-12"))
+    assert acts(decide(view)) == (Admit("m1", 1, ("m1", "m2")),)
+
+
+def test_a_change_that_goes_on_under_the_next_reign_does_so_under_another_version():
+    view = with_status(promoting(healthy(), "m2"), ackers_next=("m1", "m2"), version=7)
+    view = seeing(view, "m2", promise=2, opened=2, reigned=2, journal_term=2)
+    status = status_of(decide(view))
+    assert (status.reign.term, status.version) == (2, 8)
 
 
 def test_a_session_that_is_still_there_is_cut_again():
@@ -102,6 +128,7 @@ def test_a_member_that_replicates_is_counted_before_it_is_unlocked():
     view = with_status(seeing(healthy(), "m1", **locked()), ackers=("m1", "m2"))
     decision = decide(view)
     assert status_of(decision).ackers == ("m1", "m2", "m3")
+    assert status_of(decision).version == view.shard.status.version + 1
     assert chosen(decision).acts == ()
 
 

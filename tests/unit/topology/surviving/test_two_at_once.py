@@ -10,6 +10,7 @@ import pytest
 
 from tests.unit.topology.scenarios import SCENARIOS, Run, Scenario, begin, effects_of, finish
 from tests.unit.topology.service import Effects, Fate, Service
+from tests.unit.topology.surviving.sleepers import until_asleep
 
 TOGETHER = 12
 """Passes that the two work at the same time, after the sleeper has woken."""
@@ -40,12 +41,6 @@ async def sleep_and_wake(run: Run, effects: Effects) -> None:
                 await run.one_pass(other)
                 await run.one_pass(sleeper)
     await finish(run)
-
-
-async def until_asleep(run: Run, service: Service) -> None:
-    """Passes until one of them sleeps; that one ends when it is woken."""
-    while not service.effects.asleep.is_set():
-        await run.one_pass(service)
 
 
 async def test_a_fence_that_comes_late_under_the_reigning_term_costs_no_failover() -> None:
