@@ -5,7 +5,8 @@
     ├── StoreError          FB2xxx   the record store: conflicts, corruption, versions
     ├── MemberError         FB3xxx   a mysqld could not be reached, or refused
     ├── RefusedError        FB4xxx   safety forbids the act now; says what is missing
-    └── EngineError         FB5xxx   the local engine: processes, ports, directories, MySQL itself
+    ├── EngineError         FB5xxx   the local engine: processes, ports, directories, MySQL itself
+    └── ClusterError        FB6xxx   the Kubernetes API refused, or cannot be reached
 
 A code never changes its meaning. ``docs/reference/errors.md`` lists every code, and a test holds both
 lists against each other. A message names the object, what was seen, what was expected; ``next_step`` says
@@ -64,6 +65,16 @@ class Code(Enum):
     ENGINE_RUNNING = ("FB5004", "an engine runs already for this home, or none does")
     PROCESS_FAILED = ("FB5005", "a process that the engine started ended by itself")
     DISK_FULL = ("FB5006", "the disk has no room")
+    # --- Kubernetes --------------------------------------------------------------------------------
+    API_CONFLICT = ("FB6001", "an object changed since it was read, or another manager owns a field that was applied")
+    API_EXISTS = ("FB6002", "an object of that kind and name exists already")
+    API_NOT_FOUND = ("FB6003", "an object does not exist")
+    API_FORBIDDEN = ("FB6004", "the API server does not know the account, or the account may not do this")
+    API_INVALID = ("FB6005", "the API server refuses an object as it is written")
+    API_GONE = ("FB6006", "the API server no longer remembers the version that a list or a watch wants to go on from")
+    API_AWAY = ("FB6007", "the API server cannot be reached, or cannot answer now; a write may have landed")
+    API_UNKNOWN_KIND = ("FB6008", "the API server does not serve that kind of object")
+    NO_CLUSTER = ("FB6009", "there is no kubeconfig and no service account to reach a cluster with")
 
     @property
     def number(self) -> str:
@@ -117,11 +128,16 @@ class EngineError(FlyballError):
     """The local engine cannot do what it was asked to."""
 
 
+class ClusterError(FlyballError):
+    """The Kubernetes API refused, or cannot be reached."""
+
+
 TREE: dict[type[FlyballError], str] = {
     InputError: "FB1",
     StoreError: "FB2",
     MemberError: "FB3",
     RefusedError: "FB4",
     EngineError: "FB5",
+    ClusterError: "FB6",
 }
 """Which branch of the tree a code's first digits belong to."""

@@ -35,6 +35,7 @@ EXIT_CODES = (
     ExitCode(5, ("FB4",), "safety forbids it now, or it was undone; the message says why"),
     ExitCode(6, ("FB5",), "the local engine cannot do it"),
     TIMED_OUT,
+    ExitCode(8, ("FB6",), "the Kubernetes API refused, or cannot be reached"),
     INTERRUPTED,
 )
 """Every exit code; the longest match of a stable code decides."""
