@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
+from flyball.attempts import Attempts
+from flyball.credentials import ensure_credentials
 from flyball.errors import FlyballError
 from flyball.loop import Outcome
 from flyball.member.accounts import authority_name, credentials_name
@@ -20,8 +22,7 @@ from flyball.records import Failover, Keyspace, Metadata, Shard
 from flyball.records.failover import FailoverSpec
 from flyball.secrets import Secrets
 from flyball.store import Records
-from flyball_local import credentials, data_directory, ports, steps
-from flyball_local.attempts import Attempts
+from flyball_local import data_directory, ports, steps
 from flyball_local.home import Home
 from flyball_local.hosts import Host
 from flyball_local.identity import Identity, identities, read_identity, write_identity
@@ -58,7 +59,7 @@ async def act(tools: Tools, keyspace: Keyspace, step: steps.Step) -> Outcome:
         case steps.HoldKeyspace() | steps.ReleaseKeyspace():
             await _finalizer(tools, keyspace, step)
         case steps.MakeCredentials():
-            await credentials.ensure_credentials(tools.secrets, keyspace)
+            await ensure_credentials(tools.secrets, keyspace)
         case steps.CreateShard() | steps.ReplaceShard() | steps.DeleteShard():
             await _declare(tools, step)
         case steps.MovePrimary():

@@ -1,57 +1,19 @@
-"""A keyspace's secrets, made once, and its members' certificates, made when they are due.
-
-Two secrets: the one with the accounts' passwords and the authority's certificate, which the topology service
-reads (``flyball.member.accounts`` names its keys), and one with the authority's private key, which only the engine
-reads. Users that a keyspace gains later get their passwords added.
-"""
+"""A member's certificate in the engine's home, made when it is due."""
 
 import asyncio
-from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from flyball.certificates import Pair, is_issued_by, issue_authority, issue_member, renewal_due, write_files
-from flyball.errors import Code, StoreError
-from flyball.member import accounts
-from flyball.member.accounts import authority_name, tls_name, wanted_keys
-from flyball.records import Keyspace
-from flyball.secrets import Secret, Secrets, generate_password
+from flyball.certificates import Pair, is_issued_by, issue_member, renewal_due, write_files
+from flyball.credentials import ensure_authority
+from flyball.member.accounts import tls_name
+from flyball.secrets import Secrets
 from flyball_local.home import Home
 from flyball_local.identity import Identity
 
 
-async def ensure_credentials(secrets: Secrets, keyspace: Keyspace) -> Secret:
-    """The keyspace's credentials, made where they are missing; what is there is never changed."""
-    authority = await _ensure_authority(secrets, keyspace.name)
-    name = accounts.credentials_name(keyspace.name)
-    present: Mapping[str, str] = await secrets.get(name) or {}
-    missing = wanted_keys(keyspace) - present.keys()
-    if missing:
-        made = {key: authority.certificate if key == "ca" else generate_password() for key in missing}
-        write = secrets.replace if present else secrets.create
-        await write(name, {**present, **made})
-    return Secret(await secrets.get(name) or {})
-
-
-async def _ensure_authority(secrets: Secrets, keyspace: str) -> Pair:
-    name = authority_name(keyspace)
-    found = await secrets.get(name)
-    if found is None:
-        made = issue_authority(keyspace, datetime.now(UTC))
-        await secrets.create(name, {"certificate": made.certificate, "key": made.key})
-        return made
-    try:
-        return Pair(found["certificate"], found["key"])
-    except KeyError as missing:
-        raise StoreError(
-            Code.STORE_CORRUPT,
-            f"secret {name!r}: has no {missing}",
-            "Restore it from a copy.",
-        ) from missing
-
-
 async def ensure_certificate(home: Home, secrets: Secrets, identity: Identity) -> None:
     """Write the member's certificate unless it has one of this authority that is good for long enough."""
-    authority = await _ensure_authority(secrets, identity.keyspace)
+    authority = await ensure_authority(secrets, identity.keyspace)
     await asyncio.to_thread(_write_certificate, home, authority, identity)
 
 

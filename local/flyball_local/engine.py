@@ -20,13 +20,13 @@ from pathlib import Path
 from random import Random
 
 from flyball import logs
+from flyball.attempts import Attempts
 from flyball.errors import Code, FlyballError, StoreError
 from flyball.secrets import FileSecrets
 from flyball.stability import Backoff
 from flyball.store.sqlite import SqliteRecords
 from flyball_local import background, mysqld, topology_process
 from flyball_local.acts import Tools
-from flyball_local.attempts import Attempts
 from flyball_local.deaths import Deaths
 from flyball_local.engine_state import WAKE, note_engine, only_engine
 from flyball_local.home import Home, find_home

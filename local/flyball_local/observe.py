@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from flyball.attempts import Attempts
 from flyball.errors import Code, EngineError
 from flyball.expand import DesiredShard, expand
 from flyball.member.accounts import authority_name, credentials_name, wanted_keys
@@ -13,7 +14,6 @@ from flyball.records import Failover, Keyspace, Shard
 from flyball.secrets import Secrets
 from flyball.store import Records, Selector
 from flyball_local import mysqld
-from flyball_local.attempts import Attempts
 from flyball_local.full_disk import FullDisks
 from flyball_local.home import Home
 from flyball_local.identity import Identity, check_owner, identities, read_identity

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from random import Random
 
+from flyball.attempts import Attempts
 from flyball.controller import Deadlines
 from flyball.decision import Decision
 from flyball.errors import EngineError
@@ -19,7 +20,6 @@ from flyball.loop import Loop, Outcome
 from flyball.secrets import write_private
 from flyball.stability import Backoff
 from flyball_local import background, ports
-from flyball_local.attempts import Attempts
 from flyball_local.home import Home
 from flyball_local.identity import identities
 

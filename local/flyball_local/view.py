@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from flyball.errors import Code
+from flyball.attempts import Trouble
 from flyball.expand import DesiredShard
 from flyball.records import Failover, Keyspace, Shard
 from flyball_local.identity import Identity
@@ -22,14 +22,6 @@ class Process(Enum):
     def alive(self) -> bool:
         """Whether there is a process."""
         return self in {Process.STARTING, Process.RUNNING}
-
-
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """Why something does not work, as a stable code and a text for people."""
-
-    code: Code
-    text: str
 
 
 @dataclass(frozen=True, slots=True)

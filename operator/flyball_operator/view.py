@@ -3,17 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from flyball.errors import Code
+from flyball.attempts import Trouble
 from flyball.expand import DesiredShard
 from flyball.records import Failover, Keyspace, Shard
-
-
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """Why something does not work, as a stable code and a text for people."""
-
-    code: Code
-    text: str
 
 
 @dataclass(frozen=True, slots=True)

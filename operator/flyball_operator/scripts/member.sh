@@ -18,6 +18,7 @@ mysqld=
 told_to_end=
 loaded=
 failed=
+server_id=
 
 say() { printf 'flyball: %s\n' "$*" >&2; }
 
@@ -41,28 +42,57 @@ remove_leftovers() {
   local directory
   for directory in "$data"/*/; do
     directory=${directory%/}
-    [ -L "$directory" ] || [ "${directory##*/}" = "#clone" ] || rmdir "$directory" 2>/dev/null
+    case ${directory##*/} in
+      '#'* | mysql | performance_schema | sys) ;;
+      *) [ -L "$directory" ] || rmdir "$directory" 2>/dev/null ;;
+    esac
   done
   say "a clone was broken off, and its empty schemas are removed"
 }
+
+# 1 in progress, 2 complete and started, 3 failed; nothing without a clone
+clone_state() { head -c 1 "$data/#clone/#view_status" 2>/dev/null; }
+
+has_procedures() { [ -d "$data/flyball" ] && [ -n "$(ls -A "$data/flyball")" ]; }
 
 complete_clone() {
   [ -f "$data/#clone/#status_fix" ] && [ ! -e "$data/#clone/#status_error" ] &&
     [ ! -e "$data/#clone/#status_in_progress" ]
 }
 
-# A member made anew is another server (flyball/member/cloned.py).
+# A member that a clone made anew, or emptied, is another server (flyball/member/cloned.py).
 forget_identity() {
-  if complete_clone; then
+  local emptied=
+  case $(clone_state) in 1 | 3) has_procedures || emptied=yes ;; esac
+  if [ -n "$emptied" ] || complete_clone; then
     rm -f "$data/auto.cnf"
     say "the member was cloned: it starts as another server"
   fi
 }
 
-# Whether mysqld runs on what a broken-off clone left, without accounts: it is to be started once more.
+# A server with a new uuid gets a new id, too: a replica skips what its own id has written, and would never get back what
+# it wrote in a former life. The last four bits stay the member's own, so members of a shard never share one.
+choose_server_id() {
+  local file=$home/server-id option own=1
+  if [ ! -s "$file" ] || [ ! -f "$data/auto.cnf" ]; then
+    for option in "$@"; do
+      case $option in --server-id=*) own=${option#*=} ;; esac
+    done
+    printf '%s\n' $((($(od -An -N4 -tu4 /dev/urandom) & 0xFFFFFFF0) | (own & 15))) >"$file.new"
+    sync && mv "$file.new" "$file"
+  fi
+  server_id=$(cat "$file")
+}
+
+# Whether mysqld runs without accounts and procedures, since a clone was broken off or failed: one more start mends it.
 stumbled() {
-  [ -d "$data/flyball" ] && [ -z "$(ls -A "$data/flyball")" ] && [ -f "$data/#clone/#view_status" ] &&
-    [ -f "$pid_file" ] && [ "$data/#clone/#view_status" -ot "$pid_file" ]
+  local view=$data/#clone/#view_status
+  [ -f "$view" ] && [ -f "$pid_file" ] || return 1
+  if [ "$view" -ot "$pid_file" ]; then
+    [ -d "$data/flyball" ] && ! has_procedures
+  else
+    [ "$view" -nt "$pid_file" ] && [ "$(clone_state)" = 3 ]
+  fi
 }
 
 # --- talking to mysqld ---------------------------------------------------------------------------------------
@@ -140,13 +170,19 @@ run() {
     forget_identity
     rm -f "$socket.lock" "$pid_file"
     loaded=$(cat "$given"/tls/ca.crt "$given"/tls/tls.crt "$given"/tls/tls.key 2>/dev/null | cksum)
-    mysqld --no-defaults "$@" &
+    choose_server_id "$@"
+    mysqld --no-defaults "$@" --server-id="$server_id" &
     mysqld=$!
-    local beats=0
+    local beats=0 again=
     while is_running && [ -z "$told_to_end" ]; do
       sleep "${FLYBALL_BEAT:-1}" &
       wait -n "$mysqld" $! 2>/dev/null
-      stumbled && kill -KILL "$mysqld" 2>/dev/null
+      if stumbled; then
+        say "a clone failed and left no accounts: mysqld is started once more"
+        kill -KILL "$mysqld" 2>/dev/null
+        again=yes
+        break
+      fi
       beats=$((beats + 1))
       [ $((beats % 5)) -eq 0 ] && is_running && reload_certificates
     done
@@ -155,7 +191,7 @@ run() {
     local ended=$?
     mysqld=
     # After a clone mysqld ends and wants to be started: no need to leave the container for that.
-    [ -z "$told_to_end" ] && ! complete_clone && { say "mysqld ended by itself: $ended"; return "$ended"; }
+    [ -z "$told_to_end$again" ] && ! complete_clone && { say "mysqld ended by itself: $ended"; return "$ended"; }
   done
   return 0
 }

@@ -11,10 +11,10 @@ from random import Random
 
 import pytest
 
+from flyball.attempts import CALM, Attempts
 from flyball.errors import Code, EngineError
 from flyball.stability import Backoff
 from flyball_local import background, mysqld, ports, processes
-from flyball_local.attempts import CALM, Attempts
 from flyball_local.engine_state import only_engine
 from flyball_local.home import LONGEST_SOCKET_PATH, Home, find_home
 from flyball_local.hosts import Host, dump, load

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from flyball.attempts import Trouble
 from flyball.errors import Code
 from flyball.expand import expand
 from flyball.records import Failover, Keyspace, Metadata, Shard
@@ -28,7 +29,7 @@ from flyball_local.steps import (
     Step,
     StopMembers,
 )
-from flyball_local.view import KeyspaceView, MemberView, Process, Trouble
+from flyball_local.view import KeyspaceView, MemberView, Process
 
 SHARD = "commerce-x-x"
 NAMES = tuple(f"{SHARD}-{ordinal}" for ordinal in range(1, 6))

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from flyball.attempts import Trouble
 from flyball.declaring import CreateShard, DeleteShard, HoldKeyspace, MovePrimary, ReleaseKeyspace, ReplaceShard
 from flyball.errors import Code
 from flyball.records.shard import Diverged, Intent, Role
@@ -23,7 +24,6 @@ from flyball_operator.steps import (
     WriteSecrets,
     in_words,
 )
-from flyball_operator.view import Trouble
 from tests.unit.operator.views import (
     FOUR,
     ONE,

@@ -7,12 +7,19 @@ longer (jittered exponential backoff), until the member has run for :data:`CALM`
 from dataclasses import dataclass
 from math import inf
 
-from flyball.errors import FlyballError
+from flyball.errors import Code, FlyballError
 from flyball.stability import Backoff
-from flyball_local.view import Trouble
 
 CALM = 60.0
 """Seconds after which a start counts as a success that lasts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why something does not work, as a stable code and a text for people."""
+
+    code: Code
+    text: str
 
 
 @dataclass(slots=True)

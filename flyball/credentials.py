@@ -1,0 +1,68 @@
+"""A keyspace's secrets: passwords made once, and the authority that its members are trusted by.
+
+Two secrets: the one with the accounts' passwords and the certificates that are trusted, which the topology service
+reads (``flyball.member.accounts`` names its keys), and one with the authority's private key, which only the engine
+reads. Users that a keyspace gains later get their passwords added; what is there is never changed, but for ``ca``.
+
+``ca`` holds the authority's certificate, and behind it the one before where the authority was changed: members that
+still show a certificate of the former one are trusted until they have got theirs from the new one.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from flyball.certificates import Pair, issue_authority
+from flyball.errors import Code, StoreError
+from flyball.member.accounts import authority_name, credentials_name, wanted_keys
+from flyball.records import Keyspace
+from flyball.secrets import Secret, Secrets, generate_password
+
+_OWN = ("certificate", "key")
+_END = "-----END CERTIFICATE-----"
+
+
+async def ensure_credentials(secrets: Secrets, keyspace: Keyspace, given: str | None = None) -> Secret:
+    """The keyspace's credentials, made where they are missing.
+
+    :param given: as in :func:`ensure_authority`.
+    """
+    authority = await ensure_authority(secrets, keyspace.name, given)
+    name = credentials_name(keyspace.name)
+    present: Mapping[str, str] = await secrets.get(name) or {}
+    made = {key: generate_password() for key in wanted_keys(keyspace) - present.keys()}
+    made["ca"] = trusted(present.get("ca", ""), authority.certificate)
+    if not made.items() <= present.items():
+        write = secrets.replace if present else secrets.create
+        await write(name, {**present, **made})
+    return Secret(await secrets.get(name) or {})
+
+
+async def ensure_authority(secrets: Secrets, keyspace: str, given: str | None = None) -> Pair:
+    """The keyspace's authority: the one that is given, else its own, made where it is missing.
+
+    :param given: the secret (``tls.crt``, ``tls.key``) with an authority that somebody else made.
+    :raises StoreError: STORE_CORRUPT when the secret is none, or the one that is given does not exist.
+    """
+    name, certificate, key = (given, "tls.crt", "tls.key") if given else (authority_name(keyspace), *_OWN)
+    found = await secrets.get(name)
+    if found is None and given is None:
+        made = issue_authority(keyspace, datetime.now(UTC))
+        await secrets.create(name, {"certificate": made.certificate, "key": made.key})
+        return made
+    held: Mapping[str, str] = found or {}
+    try:
+        return Pair(held[certificate], held[key])
+    except KeyError as missing:
+        raise StoreError(
+            Code.STORE_CORRUPT,
+            f"secret {name!r}: " + ("does not exist" if found is None else f"has no {missing}"),
+            "Make it, as spec.certificates says." if given else "Restore it from a copy.",
+        ) from missing
+
+
+def trusted(present: str, authority: str) -> str:
+    """What is trusted: the authority, and the one before it."""
+    first = present.partition(_END)[0] + _END if _END in present else ""
+    if first.strip() == authority.strip():
+        return present
+    return authority.strip() + "\n" + (first.strip() + "\n" if first else "")
