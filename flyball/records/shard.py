@@ -217,6 +217,7 @@ class ShardStatus(Model):
     held: tuple[str, ...] = ()
     diverged: tuple[Diverged, ...] = ()
     durability: DurabilitySpec | None = Field(default=None, description="what is in force; follows the spec's")
+    durability_next: DurabilitySpec | None = Field(default=None, description="what is being put in force")
     decision: DecisionStatus = DecisionStatus()
     conditions: tuple[Condition, ...] = ()
 

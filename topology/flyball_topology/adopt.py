@@ -62,6 +62,7 @@ def adopt(view: View, operation: Operation) -> Deciding:
         ackers=tuple(view.members),
         ackers_next=None,
         durability=view.shard.spec.durability,
+        durability_next=None,
     )
     done = operation.status.model_copy(
         update={"outcome": Outcome.SUCCEEDED, "message": f"adopted term {status.issued} from {chosen}"}

@@ -12,7 +12,7 @@ from flyball.records.failover import Outcome
 from flyball.records.operation import OperationType
 from flyball.records.shard import Phase, Transition
 from flyball.stability import AntiFlap
-from flyball_topology import ackset, bootstrap, divergence, failover, promotion, reseed, switchover
+from flyball_topology import ackset, bootstrap, divergence, durability_change, failover, promotion, reseed, switchover
 from flyball_topology.adopt import adopt
 from flyball_topology.changes import Deciding, refuse, status_with, take, wait
 from flyball_topology.diagnose import diagnose
@@ -80,7 +80,7 @@ def _reigning(view: View, findings: tuple[Finding, ...]) -> Deciding:
             message = "the primary does not answer, so nothing can be planned: ask for a failover instead"
             return refuse(view, asked, Code.CANDIDATE_UNFIT, message)
         return wait(view, str(unreachable), "it to answer, or to be known dead", seen=seen, again=0.05)
-    if (changing := ackset.go_on(view)) is not None:
+    if (changing := ackset.go_on(view) or durability_change.go_on(view)) is not None:
         if changing.step is not None:
             return changing
         repair = _repair(view, findings, seen, resting=asked is not None)  # those who stay may need it to catch up

@@ -151,6 +151,7 @@ def _settings(view: View, primary: MemberView, seen: Snapshot) -> Iterator[Findi
     in_force = status.durability or spec.durability
     acks = in_force.acks if in_force.policy != "none" else 0
     too_much = seen.semi_sync_source and in_force.policy == spec.durability.policy == "none"
+    too_much = too_much and status.durability_next is None
     if too_much or (acks and (not seen.semi_sync_source or seen.semi_sync_acks < acks)):
         yield Finding(Kind.SEMI_SYNC_SETTINGS, primary.name)
     if status.durability is not None and status.durability != spec.durability:

@@ -102,6 +102,7 @@ def reign(view: View, transition: Transition, candidate: MemberView) -> Deciding
         view,
         reign=Reign(term=transition.term, primary=candidate.name, uuid=uuid, base=transition.holds, past=past),
         transition=None,
+        durability_next=None,
     )
     step = Step(
         f"record the reign of {candidate.name}",

@@ -103,6 +103,9 @@ def _apply_ackers(view: View, finding: Finding) -> Deciding:
 def _join(view: View, finding: Finding) -> Deciding | None:
     if view.shard.status.ackers_next is not None:
         return None
+    seen = view.members[finding.member].seen
+    if seen is not None and seen.noted < view.shard.status.version:  # older acts must not reach it once it counts
+        return _promise(view, finding)
     return ackset.join(view, finding.member, str(finding))
 
 
@@ -171,7 +174,7 @@ REMEDIES: dict[Kind, Remedy] = {
     Kind.SEMI_SYNC_SETTINGS: Remedy(_semi_sync),
     Kind.ACCOUNTS_MISSING: Remedy(_provision),
     Kind.ACK_SET_NOT_APPLIED: Remedy(_apply_ackers),
-    Kind.DURABILITY_CHANGED: Remedy(lambda view, _: durability_change.change(view)),
+    Kind.DURABILITY_CHANGED: Remedy(lambda view, _: durability_change.begin(view)),
     Kind.WRITABLE_REPLICA: Remedy(_fence),
     Kind.NO_PROMISE: Remedy(_forgetful),
     Kind.OLD_PROMISE: Remedy(_promise),

@@ -42,27 +42,20 @@ def homeless(view: View) -> tuple[str, ...]:
 def may_acknowledge(view: View, primary: str) -> frozenset[str]:
     """Whose acknowledgements are wanted while ``primary`` reigns.
 
-    While another durability is declared than the one in force, only of those who count under both, as soon as they
-    are enough for either: until then nothing changes, or writes would wait.
+    While another durability is being put in force, only of those who count under both. That goes by the record alone:
+    what was decided on it stays right for as long as it stands, whoever answers or not.
     """
     status, declared = view.shard.status, view.shard.spec.durability
     in_force = durability(view)
     now = in_force.ack_givers(primary)
     seen = view.members[primary].seen if primary in view.members else None
     ends = declared.policy is DurabilityPolicy.NONE and isinstance(in_force, NoDurability)
-    if ends and seen is not None and seen.semi_sync_source:
+    if ends and status.durability_next is None and seen is not None and seen.semi_sync_source:
         return frozenset(status.ackers) - {primary}  # its commits wait, until its semi-sync has ended
-    if status.durability in {None, declared} or declared.policy is DurabilityPolicy.NONE or homeless(view):
+    if status.durability_next is None:
         return now
-    coming = policy(view, declared, status.ackers)
-    common = coming.ack_givers(primary)
-    if not isinstance(in_force, NoDurability):
-        common &= now
-    source = view.members.get(primary)
-    members = [view.members[name] for name in common if name in view.members]
-    there = frozenset(m.name for m in members if source is not None and m.seen is not None and m.follows(source.spec))
-    enough = coming.acknowledged(primary, there) and in_force.acknowledged(primary, there)
-    return common if enough else now
+    coming = policy(view, status.durability_next, status.ackers).ack_givers(primary)
+    return coming if isinstance(in_force, NoDurability) else coming & now
 
 
 def suspects(view: View) -> tuple[Suspect, ...]:

@@ -5,12 +5,12 @@ says that it is history. Moments are seconds of one monotonic clock; no clock of
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from flyball.gtid import GtidSet
 from flyball.records import Failover, Operation, Shard
-from flyball.records.shard import MemberSpec, Reign
+from flyball.records.shard import MemberSpec, Reign, ShardStatus
 from flyball.stability import Budget
 from flyball_topology.findings import Finding
 
@@ -198,6 +198,10 @@ class View:
     """What ``diagnose`` found, once somebody has asked; a view made from this one is diagnosed by itself."""
     beside: dict[str, tuple[MemberView, object]] = field(default_factory=dict, init=False, compare=False, repr=False)
     """The same for what ``line.beside_the_line`` found of each member."""
+
+    def with_status(self, status: ShardStatus) -> "View":
+        """The same, were ``status`` the record's."""
+        return replace(self, shard=self.shard.model_copy(update={"status": status}))
 
     @property
     def reign(self) -> Reign:

@@ -5,7 +5,7 @@ import pytest
 from flyball.member.accounts import replica_account
 from flyball_topology.decide import decide
 from flyball_topology.revocation import unrevokable
-from flyball_topology.steps import Admit, EnsureSemiSync, Follow
+from flyball_topology.steps import Admit, CatchUp, EnsureSemiSync, Follow
 from tests.unit.topology.views import (
     NOW,
     acts,
@@ -137,6 +137,14 @@ def test_it_is_unlocked_after_that():
     assert acts(decide(view)) == (Admit("m1", 1, ("m1", "m2", "m3")),)
 
 
+def test_one_that_obeys_older_acts_is_not_counted_yet():
+    """It may be told to acknowledge under a durability, or to be cloned, by a leader that slept."""
+    view = with_status(seeing(healthy(), "m1", **locked(), noted=7), ackers=("m1", "m2"), version=7)
+    view = seeing(view, "m2", noted=7)
+    assert acts(decide(view)) == (CatchUp("m3", 1, ""),)
+    assert status_of(decide(seeing(view, "m3", noted=7))).ackers == ("m1", "m2", "m3")
+
+
 def test_nobody_joins_while_another_leaves():
     view = with_status(seeing(healthy(4), "m1", **locked()), ackers=("m1", "m2", "m3"), ackers_next=("m1", "m2"))
     assert "m4" not in status_of(decide(view)).ackers
@@ -146,8 +154,10 @@ def test_nobody_joins_while_another_leaves():
 
 
 def asked(acks, in_force):
+    """The change has begun."""
     view = healthy(4, acks=in_force)
-    return with_spec(view, durability=view.shard.spec.durability.model_copy(update={"acks": acks}))
+    asked = view.shard.spec.durability.model_copy(update={"acks": acks})
+    return with_status(with_spec(view, durability=asked), durability_next=asked)
 
 
 def test_more_acknowledgements_are_asked_of_the_primary_first():
