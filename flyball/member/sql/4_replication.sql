@@ -33,10 +33,29 @@ BEGIN
       CALL flyball.note(p_term, p_version, NULL, NULL);
     END IF;
     IF flyball.has_source() THEN
-      STOP REPLICA IO_THREAD;
+      CALL flyball.stop_receiver();
     END IF;
   END IF;
   CALL flyball.unlock_fence();
+END $$
+
+-- Stop receiving, or refuse where the receiver does not end within rpl_stop_replica_timeout: it is writing an event to
+-- a disk that does not take it, say. It has been told, and ends after that.
+DROP PROCEDURE IF EXISTS flyball.stop_receiver $$
+CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.stop_receiver()
+BEGIN
+  DECLARE EXIT HANDLER FOR 1876 SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = 33002,
+    MESSAGE_TEXT = 'FB3002 the receiver was told to stop, and still writes what it received last: its disk holds it up';
+  STOP REPLICA IO_THREAD;
+END $$
+
+-- Stop applying, likewise: what is applied just now may be an ALTER TABLE of an hour, and the applier ends after that.
+DROP PROCEDURE IF EXISTS flyball.stop_applier $$
+CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.stop_applier()
+BEGIN
+  DECLARE EXIT HANDLER FOR 1875 SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = 33002,
+    MESSAGE_TEXT = 'FB3002 the applier was told to stop, and ends with the long transaction that it is applying';
+  STOP REPLICA SQL_THREAD;
 END $$
 
 -- Whether a source is configured here.
@@ -46,6 +65,16 @@ BEGIN
   RETURN EXISTS (
     SELECT 1 FROM performance_schema.replication_connection_configuration WHERE channel_name = '' AND host <> '');
 END $$
+
+-- A member that a failed clone emptied: what its channel says was received is gone with all the rest.
+DROP PROCEDURE IF EXISTS flyball.forget_what_is_gone $$
+CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.forget_what_is_gone()
+BEGIN
+  IF @@GLOBAL.gtid_executed = '' AND flyball.has_source() AND NOT EXISTS (SELECT 1 FROM flyball.fence) THEN
+    RESET REPLICA ALL;
+  END IF;
+END $$
+CALL flyball.forget_what_is_gone() $$
 
 -- Everything received has been executed.
 DROP FUNCTION IF EXISTS flyball.has_applied $$
@@ -191,13 +220,13 @@ BEGIN
     SELECT service_state INTO v_receiver
       FROM performance_schema.replication_connection_status WHERE channel_name = '';
     IF v_receiver <> 'ON' OR @@GLOBAL.rpl_semi_sync_replica_enabled <> p_acks THEN
-      STOP REPLICA IO_THREAD;
+      CALL flyball.stop_receiver();
       SET GLOBAL rpl_semi_sync_replica_enabled = p_acks;
     END IF;
   ELSE
     IF flyball.has_source() THEN
       CALL flyball.must_keep_received();
-      STOP REPLICA IO_THREAD;
+      CALL flyball.stop_receiver();
       CALL flyball.must_keep_received();  -- of what came in the meantime, too
       SELECT received_transaction_set INTO v_received
         FROM performance_schema.replication_connection_status WHERE channel_name = '';
@@ -316,15 +345,15 @@ BEGIN
   SELECT opened INTO v_opened FROM flyball.fence WHERE id = 1 AND server_uuid = @@GLOBAL.server_uuid;
   IF v_opened <> p_term OR @@GLOBAL.super_read_only OR @@GLOBAL.read_only OR @@GLOBAL.offline_mode THEN
     IF flyball.has_source() THEN
-      STOP REPLICA IO_THREAD;
+      CALL flyball.stop_receiver();
     END IF;
     IF NOT GTID_SUBSET(p_holds, @@GLOBAL.gtid_executed) OR NOT flyball.has_applied() THEN
       SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = 33002,
         MESSAGE_TEXT = 'FB3002 this member lacks transactions that its promotion needs';
     END IF;
     SET GLOBAL super_read_only = OFF;
+    CALL flyball.set_ackers(p_ackers);  -- refuses while somebody else might acknowledge still
     CALL flyball.note(p_term, p_version, p_term, p_term);
-    CALL flyball.set_ackers(p_ackers);
     IF p_acks > 0 THEN
       SET GLOBAL rpl_semi_sync_source_wait_for_replica_count = p_acks;
       SET GLOBAL rpl_semi_sync_source_enabled = ON;
@@ -350,7 +379,8 @@ BEGIN
   CALL flyball.obey(p_term, NULL);
   CALL flyball.must_be_open(p_term);
   IF flyball.has_source() AND flyball.has_applied() THEN
-    STOP REPLICA;
+    CALL flyball.stop_receiver();
+    CALL flyball.stop_applier();
     RESET REPLICA ALL;
   END IF;
   CALL flyball.unlock_fence();
@@ -392,8 +422,8 @@ BEGIN
   SET GLOBAL super_read_only = ON;
   CALL flyball.note(p_term, NULL, 0, NULL);
   IF flyball.has_source() THEN
-    STOP REPLICA IO_THREAD;
-    BEGIN  -- what it applies just now may be an ALTER TABLE of an hour: it ends after that (rpl_stop_replica_timeout)
+    CALL flyball.stop_receiver();
+    BEGIN  -- it need not have ended yet: nothing waits for a member that is kept out
       DECLARE CONTINUE HANDLER FOR 1875 BEGIN END;
       STOP REPLICA SQL_THREAD;
     END;
@@ -420,7 +450,8 @@ BEGIN
   END IF;
   SET GLOBAL offline_mode = ON;
   IF flyball.has_source() THEN
-    STOP REPLICA;
+    CALL flyball.stop_receiver();
+    CALL flyball.stop_applier();
   END IF;
   SET GLOBAL clone_valid_donor_list = CONCAT(p_host, ':', p_port);
   SET GLOBAL super_read_only = OFF;

@@ -67,7 +67,10 @@ class Pair:
         return await self.login(member, "app")
 
     async def login(self, member: str, user: str) -> Session:
-        return await self._connect(self.home, member, user, APP_PASSWORD)
+        return await self.login_as(member, user, APP_PASSWORD)
+
+    async def login_as(self, member: str, user: str, password: str) -> Session:
+        return await self._connect(self.home, member, user, password)
 
     async def act(self, member: str, name: str, *values: object) -> None:
         """One act, in a session of its own."""
@@ -105,8 +108,8 @@ class Pair:
 def start(home, keyspace, connect, probe):
     """``await start()``: members that run and are closed; ``await start(reign=True)``: ONE reigns, TWO follows."""
 
-    async def begin(*, reign: bool = True, replicas: int = 2) -> Pair:
-        wanted = keyspace(replicas=replicas, durability={"policy": "none"})
+    async def begin(*, reign: bool = True, replicas: int = 2, **spec: object) -> Pair:
+        wanted = keyspace(replicas=replicas, durability={"policy": "none"}, **spec)
         await up(home, [wanted], background=True, wait=LIMIT, until=MEMBERS_RUNNING, setup=Setup(home, topology=()))
         secret = await FileSecrets(home.secrets).get(credentials_name("commerce"))
         pair = Pair(home, connect, probe, secret)

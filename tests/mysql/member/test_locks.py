@@ -1,11 +1,16 @@
 """Any account may take any lock by its name; none of them holds up an act."""
 
+import asyncio
+
 import pytest
 
-from flyball.session import ServerError, call
+from flyball.session import ServerError, SessionLostError, call
 from tests.mysql.member.conftest import ONE, TERM, TWO, until
 
 REFUSED = 33002
+THREADS = "SELECT 1 FROM performance_schema.threads"
+HASH = "SHA2(REPEAT('x', 60000000), 512)"
+"""A tenth of a second or more in which a session does not look whether it was killed."""
 
 
 async def test_a_client_that_takes_the_fence_s_lock_is_ended(start):
@@ -50,3 +55,28 @@ async def test_a_kept_session_waits_as_long_as_before(start):
     before = await session.query("SELECT @@SESSION.lock_wait_timeout AS seconds")
     await session.query(call("isolate", TERM))
     assert await session.query("SELECT @@SESSION.lock_wait_timeout AS seconds") == before
+
+
+async def test_who_leaves_the_ack_set_and_does_not_end_keeps_a_member_from_opening(start):
+    """Rule 11: its session was killed, and has not noticed yet: it might acknowledge still."""
+    pair = await start()
+    account, password = pair.account
+    stubborn = await pair.login_as(ONE, account, password)
+    busy = asyncio.ensure_future(stubborn.query(f"SELECT {', '.join([HASH] * 60)}"))
+    look = f"{THREADS} WHERE processlist_user = '{account}' AND processlist_info LIKE '%SHA2%'"
+    await until(lambda: pair.engine(ONE, look))
+    with pytest.raises(ServerError) as caught:
+        await pair.act(ONE, "admit", TERM, 0, "")
+    assert (caught.value.errno, "has not ended yet" in caught.value.message) == (REFUSED, True)
+    assert pair.engine(ONE, look)  # its client is told at once, and it goes on
+    await pair.act(ONE, "fence", TERM + 1, 0)
+    with pytest.raises(ServerError) as caught:
+        await pair.act(ONE, "promote", TERM + 1, 0, "", 0, "")
+    assert "has not ended yet" in caught.value.message
+    seen = await pair.probe(ONE)
+    assert (seen["opened"], seen["super_read_only"], seen["read_only"], seen["offline_mode"]) == ("0", "1", "1", "1")
+    with pytest.raises(SessionLostError):
+        await busy
+    await until(lambda: not pair.engine(ONE, look))
+    await pair.act(ONE, "promote", TERM + 1, 0, "", 0, "")
+    assert (await pair.probe(ONE))["opened"] == str(TERM + 1)
