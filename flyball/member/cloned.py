@@ -11,6 +11,10 @@ What MySQL 9.7 leaves in ``#clone`` under the data directory, as seen on disk:
     while it copies         #status_error          a start now throws the copy away
     complete, mysqld ended  #status_fix            a start now puts the copy in place
     after that start        neither
+    failed                  #view_status says 3    mysqld runs on, without its schemas: CLONE drops them first
+
+A member whose clone failed so has no procedures either, so nobody can probe it; a start makes them anew. It is empty
+then, and says so: CLONE resets its GTIDs too. It would number its transactions from 1 again, so it is another server.
 """
 
 from pathlib import Path
@@ -23,12 +27,33 @@ def is_complete_clone(data: Path) -> bool:
     return (state / "#status_fix").is_file() and not unfinished
 
 
+def is_emptied(data: Path) -> bool:
+    """Whether a clone that failed has left the mysqld that runs on this data directory without its procedures."""
+    return _clone_state(data) == "3" and not _has_procedures(data)
+
+
 def forget_identity(data: Path) -> bool:
-    """Remove the server_uuid of a member that was cloned; says whether it was. mysqld does not run.
+    """Remove the server_uuid of a member that a clone made anew, or emptied; says whether it was. mysqld does not run.
 
     Repeated, after a start that failed, it does so again: nobody has heard of the uuid in between.
     """
-    if not is_complete_clone(data):
+    emptied = _clone_state(data) in {"1", "3"} and not _has_procedures(data)  # 1: mysqld was killed in the middle
+    if not emptied and not is_complete_clone(data):
         return False
     (data / "auto.cnf").unlink(missing_ok=True)
     return True
+
+
+def _clone_state(data: Path) -> str:
+    """1 in progress, 2 complete and started, 3 failed; "" without a clone."""
+    try:
+        words = (data / "#clone" / "#view_status").read_text(errors="replace").split(maxsplit=1)
+    except OSError:
+        return ""
+    return words[0] if words else ""
+
+
+def _has_procedures(data: Path) -> bool:
+    """Whether flyball's own schema is there: a clone drops it, and may make its directory again for what comes."""
+    schema = data / "flyball"
+    return schema.is_dir() and any(schema.iterdir())

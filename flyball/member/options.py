@@ -36,6 +36,7 @@ SAFETY = {
     "loose-rpl-semi-sync-source-wait-no-replica": "ON",
     "loose-rpl-semi-sync-source-wait-point": "AFTER_SYNC",
     "loose-rpl-semi-sync-replica-enabled": "ON",
+    "loose-clone-donor-timeout-after-network-failure": "1",
     "event-scheduler": "ON",
     "require-secure-transport": "ON",
     "local-infile": "OFF",
@@ -53,7 +54,8 @@ PLACES = frozenset(
         "binlog-do-db", "binlog-ignore-db", "replicate-do-db", "replicate-ignore-db", "replicate-do-table",
         "replicate-ignore-table", "replicate-wild-do-table", "replicate-wild-ignore-table", "skip-grant-tables",
         "skip-networking", "plugin-load", "innodb-read-only", "initialize", "initialize-insecure", "init-connect",
-        "init-replica", "disable-log-bin", "skip-log-bin", "replicate-rewrite-db", "replicate-same-server-id",
+        "init-replica", "max-user-connections", "disable-log-bin", "skip-log-bin", "replicate-rewrite-db",
+        "replicate-same-server-id",
     }
 )  # fmt: skip
 """Options that flyball sets itself, or that would take a member out of its hands."""
@@ -64,9 +66,18 @@ _MODIFIERS = ("loose-", "skip-", "enable-", "disable-", "maximum-")
 _BOUNDS: dict[str, Callable[[str], bool]] = {
     "sql-mode": lambda value: not value.isdigit() and "NO_BACKSLASH_ESCAPES" not in value.upper(),
     "default-storage-engine": lambda value: value.upper() == "INNODB",
+    "max-connections": lambda value: value.isdigit() and 0 < int(value) <= 10000,
 }
 """Options that a user may set to some values: members are told texts quoted with backslashes (and a mode given as a
-number hides what it holds), and only InnoDB's tables survive a crash whole."""
+number hides what it holds), only InnoDB's tables survive a crash whole, and connections are counted below."""
+
+DEFAULT_CONNECTIONS = 151
+"""MySQL's own default of ``max_connections``."""
+
+RESERVED_CONNECTIONS = 40
+"""Beside those of applications: the topology service's (up to five for each that leads, or did), the engine's, those of
+replicas and clones. Commits that wait for an acknowledgement fill up what applications may have, and the replica that
+could give it must still come in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +99,13 @@ class Place:
     """The address that mysqld listens on, where it is not ``host``."""
 
 
-def member_options(place: Place, config: Mapping[str, str | int]) -> tuple[str, ...]:
+def member_options(place: Place, config: Mapping[str, str | int], users: int = 1) -> tuple[str, ...]:
     """Return mysqld's options, without the program's own name.
 
+    ``max-connections`` is what each application account may have; the server takes as many for each of them, and some
+    more. Accounts with CONNECTION_ADMIN are not limited (MySQL manual, "Setting Account Resource Limits").
+
+    :param users: how many application accounts there are.
     :raises InputError: INVALID_RECORD when ``config`` names an option that is flyball's own.
     """
     options = {
@@ -111,6 +126,9 @@ def member_options(place: Place, config: Mapping[str, str | int]) -> tuple[str, 
         **SAFETY,
         **check_config(config),
     }
+    each = int(options.get("max-connections", DEFAULT_CONNECTIONS))
+    options["max-user-connections"] = str(each)
+    options["max-connections"] = str(each * max(1, users) + RESERVED_CONNECTIONS)
     return tuple(f"--{name}={value}" for name, value in options.items())
 
 

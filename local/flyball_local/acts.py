@@ -135,7 +135,7 @@ async def _claim(tools: Tools, keyspace: Keyspace, step: steps.ClaimDirectory) -
 async def _start(tools: Tools, keyspace: Keyspace, member: str) -> None:
     identity = read_identity(tools.home.member(member))
     if identity is not None:
-        await start_member(tools.home, tools.mysql, tools.secrets, identity, keyspace.spec.mysql.config)
+        await start_member(tools.home, tools.mysql, tools.secrets, identity, keyspace.spec)
 
 
 async def _stop(tools: Tools, keyspace: Keyspace, members: tuple[str, ...]) -> None:

@@ -1,7 +1,8 @@
 """What the engine says about a keyspace in its status. Pure.
 
 ``MembersRunning``: every member's mysqld runs and accepts connections. ``Ready``: every shard has a primary and
-all its members replicate; its message names what is awaited, the nearest first.
+all its members replicate; its message names what is awaited, the nearest first. ``ConfigInEffect``: every mysqld that
+runs was started with the keyspace's ``mysql.config`` as it is now.
 """
 
 from collections.abc import Iterator
@@ -12,6 +13,8 @@ from flyball.records import Condition, Keyspace
 from flyball_local.steps import Step
 from flyball_local.view import KeyspaceView, Process
 
+CONFIG_IN_EFFECT = "ConfigInEffect"
+
 
 def conditions_of(view: KeyspaceView, decision: Decision[Step]) -> tuple[Condition, ...]:
     """The engine's conditions, as the view shows them."""
@@ -21,6 +24,7 @@ def conditions_of(view: KeyspaceView, decision: Decision[Step]) -> tuple[Conditi
     return (
         condition(MEMBERS_RUNNING, running, "AllRunning", generation),
         condition(READY, ready, "Serving", generation),
+        condition(CONFIG_IN_EFFECT, next(_why_not_in_effect(view), None), "AllStartedWithIt", generation),
     )
 
 
@@ -48,6 +52,18 @@ def _why_not_running(view: KeyspaceView) -> Iterator[Reason]:
     starting = [name for name in names if view.member(name).process is not Process.RUNNING]
     if starting:
         yield "MembersStarting", f"awaited: {', '.join(starting)}"
+
+
+def _why_not_in_effect(view: KeyspaceView) -> Iterator[Reason]:
+    old = [name for shard in view.desired for name in shard.members if view.member(name).outdated]
+    if old:
+        primaries = {shard.status.reign.primary for shard in view.shards.values()}
+        old.sort(key=lambda name: (name in primaries, name))
+        steps = "each with `flyball local stop` and `start`, a primary last and after `flyball switchover`"
+        yield (
+            "RestartNeeded",
+            f"other options are in force than mysql.config means; restart {', '.join(old)}: {steps}",
+        )
 
 
 def _why_not_ready(view: KeyspaceView, decision: Decision[Step]) -> Iterator[Reason]:

@@ -8,17 +8,19 @@ import asyncio
 import logging
 from collections.abc import Mapping
 
-from flyball.errors import Code, EngineError
+from flyball.errors import Code, EngineError, InputError
 from flyball.member import cloned, init_file
 from flyball.member.accounts import credentials_name
 from flyball.member.leftovers import remove_leftovers
 from flyball.member.options import Place, check_config, member_options
+from flyball.records.keyspace import KeyspaceSpec
 from flyball.secrets import Secret, Secrets, write_private
 from flyball_local import mysqld, ports
 from flyball_local.credentials import ensure_certificate
 from flyball_local.home import Home
 from flyball_local.identity import Identity
 from flyball_local.mysql_programs import MySQL
+from flyball_local.processes import look_at
 
 logger = logging.getLogger(__name__)
 
@@ -69,20 +71,38 @@ def place_of(home: Home, identity: Identity) -> Place:
     )
 
 
-async def start_member(
-    home: Home, mysql: MySQL, secrets: Secrets, identity: Identity, config: Mapping[str, str | int]
-) -> None:
+async def start_member(home: Home, mysql: MySQL, secrets: Secrets, identity: Identity, keyspace: KeyspaceSpec) -> None:
     """Start the member's mysqld, closed; waits for nothing.
 
     :raises EngineError: PORT_IN_USE, or PROCESS_FAILED when it cannot be started at all.
-    :raises InputError: INVALID_RECORD when ``config`` names an option that is flyball's own.
+    :raises InputError: INVALID_RECORD when its ``mysql.config`` names an option that is flyball's own.
     """
-    options = member_options(place_of(home, identity), local_config(config))
+    options = _options(home, identity, keyspace)
     credentials = await secrets.get(credentials_name(identity.keyspace)) or Secret({})
     passwords = init_file.Passwords(credentials["topology"], credentials["clone"], credentials["engine"])
     home.prepare_member(identity.member)
     await ensure_certificate(home, secrets, identity)
     await asyncio.to_thread(_start, home, mysql, identity, options, init_file.render(passwords))
+
+
+def _options(home: Home, identity: Identity, keyspace: KeyspaceSpec) -> tuple[str, ...]:
+    return member_options(place_of(home, identity), local_config(keyspace.mysql.config), len(keyspace.users))
+
+
+def runs_with(home: Home, identity: Identity, keyspace: KeyspaceSpec) -> bool:
+    """Whether the member's mysqld was started with the options that its keyspace means now.
+
+    True when none runs, and when the options cannot be: then no restart would help.
+    """
+    state = mysqld.read_state(home.member(identity.member))
+    seen = look_at(state.pid) if state is not None and mysqld.is_running(state) else None
+    if seen is None or not seen.command:
+        return True
+    try:
+        options = _options(home, identity, keyspace)
+    except InputError:
+        return True
+    return set(options) <= set(seen.command)
 
 
 def _start(home: Home, mysql: MySQL, identity: Identity, options: tuple[str, ...], init: str) -> None:

@@ -9,6 +9,7 @@ from flyball.attempts import Attempts
 from flyball.errors import Code, EngineError
 from flyball.expand import DesiredShard, expand
 from flyball.member.accounts import authority_name, credentials_name, wanted_keys
+from flyball.member.cloned import is_emptied
 from flyball.member.leftovers import is_broken
 from flyball.records import Failover, Keyspace, Shard
 from flyball.secrets import Secrets
@@ -17,7 +18,7 @@ from flyball_local import mysqld
 from flyball_local.full_disk import FullDisks
 from flyball_local.home import Home
 from flyball_local.identity import Identity, check_owner, identities, read_identity
-from flyball_local.member_process import accepts_connections, why_ended
+from flyball_local.member_process import accepts_connections, runs_with, why_ended
 from flyball_local.view import Gone, KeyspaceView, MemberView, Process
 
 GREETING_LIMIT = 0.2
@@ -102,6 +103,8 @@ class Observer:
             broken=process is Process.RUNNING
             and is_broken(mysqld.data_directory(directory), mysqld.pid_file(directory)),
             stopped=self._home.stop_mark(name).exists(),
+            emptied=is_emptied(mysqld.data_directory(directory)),
+            outdated=not runs_with(self._home, identity, keyspace.spec),
             rests=rests,
             trouble=self._attempts.trouble(name),
         )

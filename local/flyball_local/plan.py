@@ -10,7 +10,8 @@ The invariants, in the order in which the candidates below keep them:
    among all of them. A member that comes later is declared once its process runs.
 5. A member that shall leave is told so (one at a time a shard, never the reigning primary), and is stopped only
    when the topology service has released exactly this incarnation of it (rule 11).
-6. What a person stopped stays down. What ended by itself is started again, closed, after its rest.
+6. What a person stopped stays down. What ended by itself is started again, closed, after its rest; so is what a clone
+   that failed has left without procedures.
 7. What sleeps because its disk was full, or stumbled over a broken-off clone, is ended and started again.
 8. At most ``AT_ONCE`` members start at the same time, and only one is initialised: a small machine has two cores.
 """
@@ -109,7 +110,8 @@ def _is_moving(view: KeyspaceView, shard: Shard) -> bool:
 
 def _stops(view: KeyspaceView) -> Iterator[Step]:
     for member in view.members.values():
-        if member.identity is not None and member.process.alive and not _shall_run(view, member):
+        goes = not _shall_run(view, member) or (member.emptied and member.process is Process.RUNNING)
+        if member.identity is not None and member.process.alive and goes:
             yield StopMembers((member.name,))
         elif member.process is Process.RUNNING and (member.sleeps or member.broken):
             yield KillMember(member.name)

@@ -31,6 +31,8 @@ class MemberView:
     :param identity: None while the directory is not made; also when it is foreign.
     :param foreign: the directory is not ours: nothing in it may be touched.
     :param stopped: a person stopped it, and it stays down until a person starts it.
+    :param emptied: a clone that failed took its procedures away: a start makes them anew.
+    :param outdated: it runs, and was started before the last edit of the keyspace's ``mysql.config``.
     :param rests: it failed a moment ago, and is not tried again yet.
     :param sleeps: it waits for space on its disk, although there is room again.
     :param broken: it runs without accounts and procedures, since a clone was broken off; one more start mends it.
@@ -43,6 +45,8 @@ class MemberView:
     initialised: bool = False
     process: Process = Process.NONE
     stopped: bool = False
+    emptied: bool = False
+    outdated: bool = False
     rests: bool = False
     sleeps: bool = False
     broken: bool = False

@@ -114,7 +114,7 @@ def options(keyspace: Keyspace, shard: DesiredShard, member: str) -> tuple[str, 
         key=_GIVEN / "tls" / "tls.key",
     )
     beside = (f"--tmpdir={_VOLUME / 'tmp'}", "--secure-file-priv=NULL")
-    return (*beside, *member_options(place, keyspace.spec.mysql.config))
+    return (*beside, *member_options(place, keyspace.spec.mysql.config, len(keyspace.spec.users)))
 
 
 def _mysqld(keyspace: Keyspace, shard: DesiredShard, member: str) -> Object:

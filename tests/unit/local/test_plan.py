@@ -10,6 +10,7 @@ from flyball.records.failover import FailoverSpec
 from flyball.records.keyspace import KeyspaceSpec
 from flyball.records.shard import Intent, MemberStatus, Reign, Release, Role, ShardStatus
 from flyball_local import declare
+from flyball_local.conditions import conditions_of
 from flyball_local.identity import Identity
 from flyball_local.plan import AT_ONCE, plan
 from flyball_local.steps import (
@@ -327,3 +328,21 @@ def test_a_foreign_directory_does_not_hold_up_a_deletion():
     foreign = MemberView(NAMES[0], foreign=True)
     view = replace(deleted(steady(1, durability={"policy": "none"})), shards={}, members={NAMES[0]: foreign})
     assert plan(view).step == ReleaseKeyspace(forget=False)
+
+
+def test_a_member_that_a_failed_clone_left_without_procedures_is_started_anew() -> None:
+    """Nobody can probe it as it is."""
+    view = with_member(steady(), NAMES[1], emptied=True)
+    assert plan(view).step == StopMembers((NAMES[1],))
+    assert plan(with_member(view, NAMES[1], process=Process.ENDED)).step == StartMember(NAMES[1])
+    assert plan(with_member(view, NAMES[1], process=Process.STARTING)).step is None  # its init file has not run yet
+
+
+def test_an_edit_of_the_options_is_not_in_effect_until_the_members_restart() -> None:
+    view = with_status(steady(), reign=Reign(term=1, primary=NAMES[0]))
+    told = {c.type: c for c in conditions_of(view, plan(view))}["ConfigInEffect"]
+    assert (told.status, told.reason) == (True, "AllStartedWithIt")
+    view = with_member(with_member(view, NAMES[0], outdated=True), NAMES[2], outdated=True)
+    told = {c.type: c for c in conditions_of(view, plan(view))}["ConfigInEffect"]
+    assert (told.status, told.reason) == (False, "RestartNeeded")
+    assert f"restart {NAMES[2]}, {NAMES[0]}:" in told.message  # the primary last

@@ -1,10 +1,10 @@
-"""A cloned member becomes another server; no other member ever does."""
+"""A cloned member becomes another server; no other member ever does. One whose clone failed starts anew."""
 
 from pathlib import Path
 
 import pytest
 
-from flyball.member.cloned import forget_identity
+from flyball.member.cloned import forget_identity, is_emptied
 
 
 @pytest.fixture
@@ -46,3 +46,37 @@ def test_one_that_is_neither_whole_nor_marked_as_broken_changes_nothing(data: Pa
 
 def test_nor_does_one_that_was_put_in_place_long_ago(data: Path) -> None:
     assert not clone_left(data, "#view_progress", "#view_status")
+
+
+FAILED = "3 1\n1795418538931619 1795418841791144\n127.0.0.1:24437\n3862\nClone Donor Error: Connect failed\n\n"
+
+
+@pytest.mark.parametrize(
+    ("said", "emptied"), [(FAILED, True), ("1 1" + FAILED[3:], False), ("2 1" + FAILED[3:], False)]
+)
+def test_a_failed_clone_that_dropped_the_procedures_needs_a_start(data: Path, said: str, *, emptied: bool) -> None:
+    (data / "#clone").mkdir()
+    (data / "#clone" / "#view_status").write_text(said)
+    assert is_emptied(data) is emptied
+    (data / "flyball").mkdir()
+    assert is_emptied(data) is emptied  # made for the files that were to come
+    (data / "flyball" / "fence.ibd").touch()  # a start made them anew, or the clone failed before it dropped anything
+    assert not is_emptied(data)
+
+
+@pytest.mark.parametrize("said", [FAILED, "1 1" + FAILED[3:]])
+def test_one_that_a_clone_emptied_is_another_server_too(data: Path, said: str) -> None:
+    """It would number its transactions from 1 again."""
+    (data / "#clone").mkdir()
+    (data / "#clone" / "#view_status").write_text(said)
+    (data / "flyball").mkdir()
+    fence = data / "flyball" / "fence.ibd"
+    fence.touch()
+    assert not forget_identity(data)  # the clone failed before it dropped anything
+    fence.unlink()
+    assert forget_identity(data)
+    assert not (data / "auto.cnf").exists()
+
+
+def test_a_member_that_was_never_cloned_is_not_emptied(data: Path) -> None:
+    assert not is_emptied(data)

@@ -53,8 +53,19 @@ def test_no_act_waits_for_ever_for_replication_to_stop() -> None:
 
 
 def test_the_users_options_come_with_canonical_names() -> None:
-    options = member_options(PLACE, {"innodb_buffer_pool_size": "1G", "max-connections": 500})
-    assert options[-2:] == ("--innodb-buffer-pool-size=1G", "--max-connections=500")
+    options = member_options(PLACE, {"innodb_buffer_pool_size": "1G", "Sort-Buffer_size": 500000})
+    assert {"--innodb-buffer-pool-size=1G", "--sort-buffer-size=500000"} <= set(options)
+
+
+def test_applications_never_have_all_the_connections() -> None:
+    """A replica that lost its connection must get one, or the commits that hold them all wait for ever."""
+    assert {"--max-user-connections=500", "--max-connections=1540"} <= set(
+        member_options(PLACE, {"max-connections": 500}, users=3)
+    )
+    assert {"--max-user-connections=151", "--max-connections=191"} <= set(member_options(PLACE, {}, users=0))
+    for name, value in (("max_user_connections", 0), ("max_connections", "1K"), ("max_connections", 0)):
+        with pytest.raises(InputError):
+            check_config({name: value})
 
 
 @pytest.mark.parametrize(

@@ -210,7 +210,7 @@ def test_a_paused_keyspace_is_told_so_and_nothing_else_happens():
     "wish",
     [
         OTHER_IMAGE,
-        {"mysql": {"config": {"max_connections": 9}}},
+        {"mysql": {"config": {"max_connections": 90}}},
         {"mysql": {"resources": {"limits": {"cpu": "2"}}}},
         {"placement": {"annotations": {"a": "b"}}},
     ],
