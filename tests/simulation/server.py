@@ -332,10 +332,22 @@ class Server:
             self.channel.stop()
             self.channel.applier = False
 
-    def become(self, donor: "Server") -> None:
-        """The clone is complete: the donor's data, fence row and accounts; a restart as another server."""
+    def _become_another(self) -> None:
         head, generation, rest = self.uuid.split("-", 2)
         self.uuid = f"{head}-{int(generation, 16) + 1:04x}-{rest}"
+
+    def lose_everything(self) -> None:
+        """The clone broke off after it had dropped the data; a restart as another server, empty."""
+        self._become_another()
+        self.executed = self.logged = self.purged = self.hollow = NOTHING
+        self.row, self.channel, self.donor, self.clone_state = None, None, "", "Failed"
+        self.journal, self.beat, self.accounts, self.databases = set(), 0, {}, set()
+        self.commits = []
+        self.start()
+
+    def become(self, donor: "Server") -> None:
+        """The clone is complete: the donor's data, fence row and accounts; a restart as another server."""
+        self._become_another()
         self.executed, self.logged, self.purged = donor.executed, donor.executed, donor.executed
         self.hollow = donor.hollow
         self.row, self.journal, self.beat = donor.row, set(donor.journal), donor.beat

@@ -15,7 +15,7 @@ from flyball_topology.changes import Deciding, raised, status_with, take, wait
 from flyball_topology.line import on_line
 from flyball_topology.revocation import policy
 from flyball_topology.steps import Admit, Step
-from flyball_topology.view import View
+from flyball_topology.view import MemberView, View
 
 
 def can_leave(view: View, name: str) -> bool:
@@ -36,9 +36,13 @@ def _suffice(view: View, ackers: tuple[str, ...]) -> bool:
     there = frozenset(
         name
         for name in ackers
-        if primary and name in view.members and view.members[name].seen and view.members[name].follows(primary.spec)
+        if primary and (member := view.members.get(name)) and member.follows(primary.spec) and _receives(member)
     )
     return policy(view, spec, ackers).acknowledged(view.reign.primary, there)
+
+
+def _receives(member: MemberView) -> bool:
+    return member.seen is not None and not member.seen.disk_full
 
 
 def leave(view: View, name: str, why: str) -> Deciding:

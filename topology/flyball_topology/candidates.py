@@ -40,6 +40,8 @@ def unfit_for_switchover(view: View, name: str) -> Unfit | None:
         return Unfit(Code.CANDIDATE_UNFIT, f"{name} is not reachable: {member.reach.value}")
     if beside_the_line(view, member).kind in {Errant.FOREIGN, Errant.TAIL, Errant.DIVERGED}:
         return Unfit(Code.CANDIDATE_UNFIT, f"{name} holds errant transactions")
+    if seen.disk_full:
+        return Unfit(Code.CANDIDATE_UNFIT, f"the disk of {name} is full")
     channel = seen.channel
     if channel is None or view.primary is None or not member.follows(view.primary.spec):
         return Unfit(Code.CANDIDATE_UNFIT, f"{name} does not follow the primary")
@@ -56,7 +58,7 @@ def unfit_to_acknowledge(view: View, name: str) -> Unfit | None:
     healthy = frozenset(
         other.name
         for other in view.members.values()
-        if other.name != name and other.seen is not None and other.seen.promise is not None
+        if other.name != name and other.seen is not None and other.seen.promise is not None and not other.seen.disk_full
     )
     if durability(view).acknowledged(name, healthy):
         return None
@@ -112,7 +114,8 @@ def choose_after_revocation(
     fit = [member for member in reached if promotable(view, member)]
     if not fit:
         return Unfit(
-            Code.LINE_INCOMPLETE, "no reached member can be promoted: each is errant, leaving, kept out or cannot apply"
+            Code.LINE_INCOMPLETE,
+            "no reached member can be promoted: each is errant, leaving, kept out or cannot apply or write",
         )
     whole = [member for member in fit if member.seen and line_of(view, member.seen).union(empty).contains(holds)]
     if whole:
@@ -144,6 +147,8 @@ def promotable(view: View, member: MemberView) -> bool:
     """Whether the member may become primary, if it holds the line."""
     channel = member.seen.channel if member.seen else None
     if _kept_out(view, member) or (channel is not None and channel.applier_errno):
+        return False
+    if member.seen is not None and member.seen.disk_full:
         return False
     return beside_the_line(view, member).kind in {Errant.NONE, Errant.HOUSEKEEPING}
 

@@ -7,7 +7,7 @@ from flyball.records.operation import OperationType
 from flyball.records.shard import Intent, LagClass
 from flyball_topology.findings import Finding, Kind
 from flyball_topology.line import Errant, beside_the_line
-from flyball_topology.revocation import durability, may_acknowledge
+from flyball_topology.revocation import being_made, durability, may_acknowledge
 from flyball_topology.view import HOUSEKEEPING, Channel, MemberView, Reach, Snapshot, View
 
 CONFIRMED = 2
@@ -54,7 +54,7 @@ def primary_cannot_write(view: View) -> bool:
     """Up, and provably unable to write: its heartbeat hangs or fails, and not for want of an acknowledgement."""
     primary = view.primary
     seen = primary.seen if primary else None
-    if primary is None or seen is None or not seen.takes_writes or seen.waiting:
+    if primary is None or seen is None or not seen.takes_writes or (seen.waiting and not seen.disk_full):
         return False
     return min(view.beat_hung, view.now - primary.since) >= HUNG_FOR
 
@@ -135,6 +135,8 @@ def _primary(view: View) -> Iterator[Finding]:
     if seen.waiting and view.beat_hung >= WAITING_FOR:
         deaf = [m.name for m in view.replicas if m.name in view.shard.status.ackers and not _hears_primary(view, m)]
         yield Finding(Kind.WRITES_WAIT, primary.name, f"not heard by {' and '.join(deaf)}" if deaf else "")
+    if seen.disk_full:
+        yield Finding(Kind.DISK_FULL, primary.name)
     if seen.channel is not None:
         yield Finding(Kind.PRIMARY_HAS_SOURCE, primary.name)
     yield from _settings(view, primary, seen)
@@ -198,8 +200,8 @@ def _replica(view: View, member: MemberView, seen: Snapshot) -> Iterator[Finding
     if not seen.read_only:
         yield Finding(Kind.WRITABLE_REPLICA, member.name)
         return
-    if seen.clone_state == "In Progress":
-        yield Finding(Kind.CLONING, member.name)
+    if (hold_up := _hold_up(view, member, seen)) is not None:
+        yield hold_up
         return
     if seen.promise is None:
         yield Finding(Kind.NO_PROMISE, member.name, "it was cloned" if not seen.executed.is_empty else "it is new")
@@ -224,6 +226,17 @@ def _replica(view: View, member: MemberView, seen: Snapshot) -> Iterator[Finding
     if member.name not in view.shard.status.ackers:
         yield Finding(Kind.NOT_AN_ACKER, member.name)
     yield from _channel(view, view.primary, member, seen)
+
+
+def _hold_up(view: View, member: MemberView, seen: Snapshot) -> Finding | None:
+    """What has to end before anything else can be said of the member."""
+    if seen.disk_full:  # it neither receives nor applies, and nothing that it is told would help
+        return Finding(Kind.DISK_FULL, member.name)
+    if seen.clone_state == "In Progress":
+        return Finding(Kind.CLONING, member.name)
+    if seen.clone_state == "Failed" and member.name in being_made(view):
+        return Finding(Kind.CLONE_FAILED, member.name, seen.clone_error[:200])
+    return None
 
 
 def _channel(view: View, primary: MemberView, member: MemberView, seen: Snapshot) -> Iterator[Finding]:

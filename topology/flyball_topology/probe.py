@@ -37,6 +37,7 @@ def snapshot(row: Row) -> Snapshot:
         databases=frozenset(json.loads(databases)) if databases else None,
         followers=frozenset(account for account in json.loads(row["dumps"] or "[]") if account),
         waiting=_number(row, "waiting"),
+        disk_full=_flag(row, "disk_full"),
     )
 
 

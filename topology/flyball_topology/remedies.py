@@ -179,6 +179,7 @@ REMEDIES: dict[Kind, Remedy] = {
     Kind.NO_PROMISE: Remedy(_forgetful),
     Kind.OLD_PROMISE: Remedy(_promise),
     Kind.MEMBER_AWAY: Remedy(_leave),
+    Kind.DISK_FULL: Remedy(_leave),
     Kind.NOT_AN_ACKER: Remedy(_join),
     Kind.WRONG_SOURCE: Remedy(_follow),
     Kind.REPLICATION_STOPPED: Remedy(_follow),

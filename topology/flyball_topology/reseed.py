@@ -72,8 +72,8 @@ def go_on(view: View, operation: Operation, findings: tuple[Finding, ...]) -> De
             return _end(view, operation, Outcome.SUCCEEDED, None, f"{name} replicates again")
 
 
-def donor(view: View, member: MemberView) -> MemberView | None:
-    """A healthy replica rather than the primary; never the member itself."""
+def donor(view: View, member: MemberView, times: int = 0) -> MemberView | None:
+    """A healthy replica rather than the primary; never the member itself. After each of ``times`` failures the next."""
     able = [
         other
         for other in view.members.values()
@@ -84,7 +84,8 @@ def donor(view: View, member: MemberView) -> MemberView | None:
         and beside_the_line(view, other).kind in {Errant.NONE, Errant.HOUSEKEEPING}
         and (other is view.primary or _replicates(view, other))
     ]
-    return min(able, key=lambda other: (other is view.primary, other.name), default=None)
+    able.sort(key=lambda other: (other is view.primary, other.name))
+    return able[times % len(able)] if able else None
 
 
 def _replicates(view: View, member: MemberView) -> bool:
@@ -133,17 +134,16 @@ def _clone(view: View, operation: Operation, member: MemberView) -> Deciding | N
     if seen.promise is None:
         step = Step(f"fence {member.name}", acts=(Fence(member.name, view.reign.term),))
         return take(view, step, "it has promised nothing yet")
-    source = donor(view, member)
+    tried = view.tried.get(f"{CLONE_TRY} {member.name}")
+    if tried is not None and view.now < tried.at + min(FIRST_REST * 2.0 ** (tried.times - 1), LONGEST_REST):
+        return None
+    source = donor(view, member, tried.times if tried else 0)
     return _clone_from(view, operation, member, seen, source) if source is not None else None
 
 
 def _clone_from(
     view: View, operation: Operation, member: MemberView, seen: Snapshot, source: MemberView
 ) -> Deciding | None:
-    tries = f"{CLONE_TRY} {member.name}"
-    tried = view.tried.get(tries)
-    if tried is not None and view.now < tried.at + min(FIRST_REST * 2.0 ** (tried.times - 1), LONGEST_REST):
-        return None
     if ackset.is_needed(view, member.name):
         if source is view.primary:
             held = _hold_writes(view, source, member)
@@ -157,7 +157,7 @@ def _clone_from(
         elif source.seen is None or not source.seen.executed.contains(line_of(view, seen)):
             return None  # a clone brings what the donor has executed; it may not forget what it has acknowledged
     act = Clone(member.name, view.reign.term, source.name)
-    step = Step(f"clone {member.name} from {source.name}", remedies=tries, acts=(act,))
+    step = Step(f"clone {member.name} from {source.name}", remedies=f"{CLONE_TRY} {member.name}", acts=(act,))
     return take(view, step, operation.spec.reason or "asked for", awaited=(f"{member.name} to come back",))
 
 

@@ -80,14 +80,14 @@ def fenced(member: MemberView, term: int) -> bool:
 
 def unrevoked(view: View, term: int) -> tuple[tuple[Suspect, frozenset[frozenset[str]]], ...]:
     """Each suspect that is not revoked under ``term``, with the sets of members that would do it."""
-    lost = _being_made(view)
+    lost = being_made(view)
     reached = frozenset(name for name, member in view.members.items() if fenced(member, term) and name not in lost)
     return _open_suspects(view, reached)
 
 
 def unrevokable(view: View) -> tuple[tuple[Suspect, frozenset[frozenset[str]]], ...]:
     """The same if every member that answers now were fenced: what to know before anything is touched."""
-    lost = _being_made(view)
+    lost = being_made(view)
     reached = frozenset(
         name
         for name, member in view.members.items()
@@ -110,7 +110,7 @@ def _open_suspects(view: View, reached: frozenset[str]) -> tuple[tuple[Suspect, 
     return tuple(found)
 
 
-def _being_made(view: View) -> frozenset[str]:
+def being_made(view: View) -> frozenset[str]:
     """Members whose data is being replaced: whatever they promise, they remember nothing (rule 6)."""
     return frozenset(o.spec.member or "" for o in view.operations if o.status.phase is ReseedPhase.CLONING)
 

@@ -88,6 +88,8 @@ class Snapshot:
     """The version of the record that this server has noted: it does nothing that was decided on an older one."""
     waiting: int = 0
     """Sessions that have waited for an acknowledgement for a second or more."""
+    disk_full: bool = False
+    """Something there waits for disk space: MySQL tries again each minute."""
 
     @property
     def received(self) -> GtidSet:

@@ -10,6 +10,7 @@ BEGIN
   DECLARE v_accounts JSON DEFAULT NULL;
   DECLARE v_dumps JSON DEFAULT NULL;
   DECLARE v_waiting INT DEFAULT 0;
+  DECLARE v_disk_full BOOL DEFAULT FALSE;
   DECLARE CONTINUE HANDLER FOR 1146, 1049 BEGIN END;
   SELECT MAX(term) INTO v_journal FROM flyball_shard.journal;
   SELECT beat INTO v_beat FROM flyball_shard.heartbeat WHERE id = 1;
@@ -17,6 +18,8 @@ BEGIN
     SELECT JSON_OBJECTAGG(user, account_locked = 'Y') INTO v_accounts FROM mysql.user WHERE host = '%';
     SELECT JSON_ARRAYAGG(schema_name) INTO v_databases FROM information_schema.schemata;
   END IF;
+  SELECT TRUE INTO v_disk_full FROM performance_schema.threads
+    WHERE processlist_state = 'Waiting for disk space' LIMIT 1;  -- mysqld tries again each minute
   IF NOT @@GLOBAL.super_read_only THEN
     SELECT JSON_ARRAYAGG(IF(processlist_command = 'Binlog Dump GTID', processlist_user, NULL)),
         COALESCE(SUM(processlist_command <> 'Binlog Dump GTID'), 0)
@@ -60,7 +63,8 @@ BEGIN
     v_accounts AS accounts,
     v_databases AS `databases`,
     v_dumps AS dumps,
-    v_waiting AS waiting
+    v_waiting AS waiting,
+    v_disk_full AS disk_full
   FROM (SELECT 1 AS one) AS unit
   LEFT JOIN flyball.fence ON fence.id = 1
   LEFT JOIN performance_schema.replication_connection_configuration AS configuration

@@ -8,6 +8,11 @@ from flyball.records.failover import Outcome
 from flyball.records.shard import Role
 from flyball_local import mysqld
 
+COPYING = """
+SELECT 1 FROM performance_schema.clone_progress
+WHERE stage = 'FILE COPY' AND state = 'In Progress' AND data > 1000000
+"""
+
 
 def call(shard, member: str, statement: str) -> None:
     """An act on a member behind the service's back, as a leader that was replaced might still do it."""
@@ -122,6 +127,23 @@ def test_a_member_whose_clone_was_broken_off_comes_back(shard):
     for schema in ("flyball", "flyball_shard", "commerce"):
         (mysqld.data_directory(shard.home.member(broken)) / schema).mkdir()
     shard.start(broken)
+    shard.until_healthy()
+
+
+def test_a_clone_that_breaks_off_halfway_is_explained_and_tried_again(shard):
+    """It has dropped the member's data by then, and with it the procedures that a probe needs."""
+    anew, donor = shard.replicas
+    for name in shard.names:
+        shard.sql(name, "SET GLOBAL clone_max_data_bandwidth = 1", user=ENGINE)
+    shard.sql(anew, "SET GLOBAL clone_donor_timeout_after_network_failure = 0", user=ENGINE)
+    word = shard.say("reseed", anew)
+    shard.until("the copy", lambda: shard.sql(anew, COPYING, user=ENGINE))
+    shard.kill(donor)
+    shard.until("the cause", lambda: any("clone of a member failed" in text for text in shard.record.status.findings))
+    for name in (shard.primary, anew):
+        shard.sql(name, "SET GLOBAL clone_max_data_bandwidth = 0", user=ENGINE)
+    shard.until("the reseed", lambda: shard.operation(word).status.outcome.ended)
+    assert shard.operation(word).status.outcome is Outcome.SUCCEEDED
     shard.until_healthy()
 
 

@@ -16,6 +16,7 @@ COLUMNS = (
     "source_host", "source_port", "source_uuid", "receiver_state", "receiver_errno",
     "receiver_error", "received", "source_heartbeats", "applier_state", "applier_errno", "applier_error",
     "clone_state", "clone_errno", "clone_error", "journal_term", "beat", "accounts", "databases", "dumps", "waiting",
+    "disk_full",
 )  # fmt: skip
 
 
@@ -37,7 +38,7 @@ def values(seen: Snapshot) -> tuple[str | None, ...]:
         seen.clone_state or None, "0", "", str(seen.journal_term), str(seen.beat),
         None if seen.accounts is None else json.dumps({name: int(locked) for name, locked in seen.accounts.items()}),
         None if seen.databases is None else json.dumps(sorted(seen.databases)),
-        json.dumps(sorted(seen.followers)), str(seen.waiting),
+        json.dumps(sorted(seen.followers)), str(seen.waiting), flag(seen.disk_full),
     )  # fmt: skip
 
 

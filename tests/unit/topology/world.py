@@ -47,6 +47,8 @@ class World:
     """Members whose receiver gets nothing for now: behind, and not broken."""
     slow: set[str] = field(default_factory=set)
     """Members whose applier does nothing for now."""
+    breaking: set[str] = field(default_factory=set)
+    """Donors whose clones break off halfway."""
     acknowledged: GtidSet = NOTHING
     """The client's ledger."""
     foreign: GtidSet = NOTHING
@@ -227,9 +229,9 @@ class World:
         for server in self.servers.values():
             if server.running and server.clone_state == "In Progress":
                 donor = self.servers[server.donor] if server.donor else None
-                if donor is None or not donor.running:
-                    server.clone_state = "Failed"
-                    server.super_read_only = True
+                if donor is None or not donor.running or donor.name in self.breaking:
+                    server.lose_everything()
+                    self._fences.pop(server.name, None)
                 else:
                     server.become(donor)
                     self._fences.pop(server.name, None)

@@ -8,7 +8,9 @@ from flyball.records.failover import Outcome
 from flyball.records.operation import ReseedPhase
 from flyball.stability import Budget
 from flyball_topology.decide import decide
-from flyball_topology.reseed import donor
+from flyball_topology.diagnose import diagnose
+from flyball_topology.findings import Kind
+from flyball_topology.reseed import CLONE_TRY, donor
 from flyball_topology.steps import Clone, Fence, Follow, Freeze
 from flyball_topology.view import Tried
 from tests.unit.topology.views import (
@@ -102,6 +104,23 @@ def test_donors_are_healthy_and_rather_not_the_primary():
     for ill in (dead(view, "m2"), holding(view, "m2", gtids(m1="1-9", m2="1")), seeing(view, "m2", offline=True),
                  seeing(view, "m2", promise=None), on_channel(view, "m2", host="m3.test")):  # fmt: skip
         assert donor(ill, ill.members["m3"]).name == "m1"
+
+
+def test_after_a_failure_another_donor_is_tried():
+    view = left()
+    assert donor(view, view.members["m3"], 1).name == "m1"
+    assert donor(view, view.members["m3"], 2).name == "m2"
+    failed = seeing(view, "m3", clone_state="Failed", clone_error="Clone Donor Error: Connect failed")
+    failed = replace(failed, tried={f"{CLONE_TRY} m3": Tried(1, NOW - 60)})
+    assert acts(decide(failed)) == (Clone("m3", 1, "m1"),)
+
+
+def test_a_failed_clone_is_a_finding_with_its_cause():
+    failed = seeing(left(), "m3", clone_state="Failed", clone_error="Clone Donor Error: Connect failed")
+    found = [str(finding) for finding in diagnose(failed) if finding.kind is Kind.CLONE_FAILED]
+    assert found == ["m3: a clone of a member failed, and is tried again (Clone Donor Error: Connect failed)"]
+    ended = replace(failed, operations=())
+    assert not any(finding.kind is Kind.CLONE_FAILED for finding in diagnose(ended))
 
 
 def test_one_member_of_a_shard_at_a_time():

@@ -1,8 +1,8 @@
-"""A member made anew is another server: no GTID stands for two transactions (rule 6)."""
+"""A member made anew is another server: no GTID stands for two transactions (rule 6). A clone may break off."""
 
 from flyball.records import Failover
 from flyball_topology.findings import Kind
-from tests.unit.topology.scenarios import Scenario, begin
+from tests.unit.topology.scenarios import Scenario, begin, operation
 from tests.unit.topology.service import Service, told
 from tests.unit.topology.world import SHARD
 
@@ -37,3 +37,16 @@ async def test_a_former_primary_made_anew_numbers_nothing_that_an_absent_member_
         for _ in range(4):
             await run.one_pass(service)
         assert world["m1"].executed.intersect(tail).is_empty
+
+
+async def test_a_clone_that_broke_off_is_explained_and_tried_again_from_another_donor() -> None:
+    """The member is empty by then; it counts for nothing, and comes back whole."""
+    run = await begin(Scenario("reseed", operation("reseed", "m3"), members=4))
+    world = run.world
+    world.breaking = {"m2"}
+    async with Service(world, run.records) as service:
+        await service.until(lambda done: "a clone of a member failed" in str(done.decision.seen))
+        assert world["m3"].executed.is_empty
+        await run.until_rest(service, 60)
+    assert run.steps.count("clone m3 from m4") == 1
+    assert world["m3"].executed.contains(world.acknowledged)

@@ -1,0 +1,116 @@
+"""A disk runs full under a member: it is named, nothing that was acknowledged is lost, and space brings it back."""
+
+import os
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pymysql
+import pytest
+
+from flyball_local import mysqld
+from tests.mysql.topology.running import DATABASE, RunningShard
+
+BIG = "CREATE TABLE IF NOT EXISTS big (id INT AUTO_INCREMENT PRIMARY KEY, text LONGTEXT)"
+FILL = "INSERT INTO big (text) VALUES (REPEAT('x', 50000))"
+RETRY = 240.0
+"""Seconds: mysqld looks for space each minute."""
+
+
+@contextmanager
+def small_disk(shard: RunningShard, name: str) -> Iterator[Path]:
+    """The member's data on a file system of its own; the shard is of no use to anybody afterwards."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can mount a file system")
+    shard.stop(name)
+    data = mysqld.data_directory(shard.home.member(name))
+    before = data.with_name("data.before")
+    data.rename(before)
+    data.mkdir(mode=0o700)
+    mount = ["mount", "-t", "tmpfs", "-o", "size=600m", "tmpfs", str(data)]
+    mounted = subprocess.run(mount, capture_output=True, check=False)
+    if mounted.returncode != 0:
+        data.rmdir()
+        before.rename(data)
+        shard.start(name)
+        pytest.skip(f"no file system can be mounted here: {mounted.stderr.decode()}")
+    shard.spent = True
+    try:
+        subprocess.run(["cp", "-a", f"{before}/.", str(data)], check=True)
+        shard.start(name)
+        yield data
+    finally:
+        shard.ledger.stop()
+        shard.kill_engine()
+        shard.kill_if_it_runs(name)
+        shard.wait(mysqld.wait_until_ended(shard.process(name), 30.0))
+        subprocess.run(["umount", "-l", str(data)], check=True)
+
+
+def fill(disk: Path) -> Path:
+    """Leave a third of a megabyte."""
+    ballast = disk / "ballast"
+    state = os.statvfs(disk)
+    with ballast.open("wb") as out:
+        for _ in range((state.f_bavail * state.f_frsize - 300_000) // 65536):
+            out.write(b"x" * 65536)
+    return ballast
+
+
+@contextmanager
+def large_writes(shard: RunningShard) -> Iterator[None]:
+    """Rows of 50 kB, wherever the primary is; what becomes of them is nobody's business."""
+    over = threading.Event()
+
+    def write() -> None:
+        while not over.wait(0.02):
+            with suppress(pymysql.Error):
+                shard.sql(shard.primary, FILL, database=DATABASE, read_timeout=3)
+
+    writer = threading.Thread(target=write, daemon=True)
+    writer.start()
+    try:
+        yield
+    finally:
+        over.set()
+        writer.join()
+
+
+def test_a_replica_with_a_full_disk_is_named_leaves_and_returns(shard):
+    shard.sql(shard.primary, BIG, database=DATABASE)
+    replica, primary = shard.replicas[0], shard.primary
+    with small_disk(shard, replica) as disk:
+        shard.until_healthy()
+        ballast = fill(disk)
+        with large_writes(shard):
+            shard.until("the finding", lambda: f"{replica}: a member's disk is full" in shard.record.status.findings)
+            shard.until("it to leave the ack set", lambda: replica not in shard.record.status.ackers)
+        seen = len(shard.ledger.acknowledged)
+        shard.until("writes to go on", lambda: len(shard.ledger.acknowledged) > seen + 20)
+        ballast.unlink()
+        shard.until("it to be back", lambda: not shard.troubles(), RETRY)
+        assert shard.primary == primary
+        shard.ledger.stop()
+        shard.check_ledger()
+
+
+def test_a_primary_with_a_full_disk_is_replaced_and_returns_as_a_replica(shard):
+    shard.sql(shard.primary, BIG, database=DATABASE)
+    small = shard.replicas[0]
+    with small_disk(shard, small) as disk:
+        shard.until_healthy()
+        shard.change_primary(to=small)
+        shard.until_healthy()
+        term = shard.term
+        ballast = fill(disk)
+        with large_writes(shard):
+            shard.until("another reign", lambda: shard.term > term)
+        assert shard.primary != small
+        seen = len(shard.ledger.acknowledged)
+        shard.until("writes to go on", lambda: len(shard.ledger.acknowledged) > seen + 20)
+        ballast.unlink()
+        shard.until("it to be back", lambda: not shard.troubles(), RETRY)
+        shard.ledger.stop()
+        shard.check_ledger()
