@@ -27,9 +27,18 @@ def is_complete_clone(data: Path) -> bool:
     return (state / "#status_fix").is_file() and not unfinished
 
 
-def is_emptied(data: Path) -> bool:
-    """Whether a clone that failed has left the mysqld that runs on this data directory without its procedures."""
-    return _clone_state(data) == "3" and not _has_procedures(data)
+def is_emptied(data: Path, started: Path) -> bool:
+    """Whether a clone failed since the mysqld that runs on ``data`` was started: it may have no procedures any more.
+
+    What is in the directories does not tell: the copies of files stay there until the next start.
+
+    :param started: a file that mysqld wrote at its start, its process id file.
+    """
+    try:
+        failed = (data / "#clone" / "#view_status").stat().st_mtime > started.stat().st_mtime
+    except OSError:  # no clone, or it is just starting
+        return False
+    return failed and _clone_state(data) == "3"
 
 
 def forget_identity(data: Path) -> bool:

@@ -13,6 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 
 _OWN_SCHEMA = "flyball"
+_KEPT = frozenset({"mysql", "performance_schema", "sys"})
+"""MySQL's own, empty or not: without ``performance_schema`` mysqld starts without the clone plugin."""
 
 
 def is_broken(data: Path, started: Path) -> bool:
@@ -40,8 +42,12 @@ def remove_leftovers(data: Path) -> tuple[str, ...]:
         return ()
     removed = []
     for directory in sorted(data.iterdir()):
-        if directory.is_dir() and not directory.is_symlink() and not directory.name.startswith("#"):
+        if directory.is_dir() and not directory.is_symlink() and not _is_mysqls(directory.name):
             with suppress(OSError):  # it holds something
                 directory.rmdir()
                 removed.append(directory.name)
     return tuple(removed)
+
+
+def _is_mysqls(name: str) -> bool:
+    return name.startswith("#") or name in _KEPT

@@ -66,7 +66,7 @@ _MODIFIERS = ("loose-", "skip-", "enable-", "disable-", "maximum-")
 _BOUNDS: dict[str, Callable[[str], bool]] = {
     "sql-mode": lambda value: not value.isdigit() and "NO_BACKSLASH_ESCAPES" not in value.upper(),
     "default-storage-engine": lambda value: value.upper() == "INNODB",
-    "max-connections": lambda value: value.isdigit() and 0 < int(value) <= 10000,
+    "max-connections": lambda value: value.isdigit() and 10 <= int(value) <= 10000,
 }
 """Options that a user may set to some values: members are told texts quoted with backslashes (and a mode given as a
 number hides what it holds), only InnoDB's tables survive a crash whole, and connections are counted below."""
@@ -103,7 +103,7 @@ def member_options(place: Place, config: Mapping[str, str | int], users: int = 1
     """Return mysqld's options, without the program's own name.
 
     ``max-connections`` is what each application account may have; the server takes as many for each of them, and some
-    more. Accounts with CONNECTION_ADMIN are not limited (MySQL manual, "Setting Account Resource Limits").
+    more. flyball's own accounts have limits of their own (MySQL manual, "Setting Account Resource Limits").
 
     :param users: how many application accounts there are.
     :raises InputError: INVALID_RECORD when ``config`` names an option that is flyball's own.

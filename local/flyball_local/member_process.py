@@ -7,6 +7,7 @@ redo log. What the keyspace's ``config`` says wins over the latter.
 import asyncio
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 
 from flyball.errors import Code, EngineError, InputError
 from flyball.member import cloned, init_file
@@ -18,7 +19,7 @@ from flyball.secrets import Secret, Secrets, write_private
 from flyball_local import mysqld, ports
 from flyball_local.credentials import ensure_certificate
 from flyball_local.home import Home
-from flyball_local.identity import Identity
+from flyball_local.identity import Identity, identities, write_identity
 from flyball_local.mysql_programs import MySQL
 from flyball_local.processes import look_at
 
@@ -77,12 +78,37 @@ async def start_member(home: Home, mysql: MySQL, secrets: Secrets, identity: Ide
     :raises EngineError: PORT_IN_USE, or PROCESS_FAILED when it cannot be started at all.
     :raises InputError: INVALID_RECORD when its ``mysql.config`` names an option that is flyball's own.
     """
+    _options(home, identity, keyspace)  # refuses before anything is changed
+    identity = await asyncio.to_thread(settle_identity, home, identity)
     options = _options(home, identity, keyspace)
     credentials = await secrets.get(credentials_name(identity.keyspace)) or Secret({})
     passwords = init_file.Passwords(credentials["topology"], credentials["clone"], credentials["engine"])
     home.prepare_member(identity.member)
     await ensure_certificate(home, secrets, identity)
     await asyncio.to_thread(_start, home, mysql, identity, options, init_file.render(passwords))
+
+
+def settle_identity(home: Home, identity: Identity) -> Identity:
+    """Clear away what a clone left, and make the member another server where its data is not its own any more.
+
+    One that will have a new uuid gets a new server id, too: a replica skips what its own server id has written, and
+    would never get back what it wrote in a former life.
+    """
+    directory = home.member(identity.member)
+    data, last = mysqld.data_directory(directory), mysqld.read_state(directory)
+    if last is not None and mysqld.is_running(last):
+        return identity
+    if removed := remove_leftovers(data):
+        text = "%s: a clone was broken off, and left empty schemas, which are removed: %s"
+        logger.info(text, identity.member, ", ".join(removed), extra={"member": identity.member})
+    if cloned.forget_identity(data):
+        logger.info("%s was cloned: it starts as another server", identity.member, extra={"member": identity.member})
+    if (data / "auto.cnf").exists():
+        return identity
+    highest = max((one.server_id for one in identities(home.members).values()), default=0)
+    renewed = replace(identity, server_id=highest + 1)
+    write_identity(directory, renewed)
+    return renewed
 
 
 def _options(home: Home, identity: Identity, keyspace: KeyspaceSpec) -> tuple[str, ...]:
@@ -113,11 +139,6 @@ def _start(home: Home, mysql: MySQL, identity: Identity, options: tuple[str, ...
     if identity.host.is_own:
         ports.check_free(identity.port, f"member {identity.member}")
     write_private(mysqld.init_file(directory), init)
-    if removed := remove_leftovers(mysqld.data_directory(directory)):
-        text = "%s: a clone was broken off, and left empty schemas, which are removed: %s"
-        logger.info(text, identity.member, ", ".join(removed), extra={"member": identity.member})
-    if cloned.forget_identity(mysqld.data_directory(directory)):
-        logger.info("%s was cloned: it starts as another server", identity.member, extra={"member": identity.member})
     mysqld.start(directory, mysql, options, identity.host.enter)
 
 

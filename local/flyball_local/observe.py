@@ -103,7 +103,7 @@ class Observer:
             broken=process is Process.RUNNING
             and is_broken(mysqld.data_directory(directory), mysqld.pid_file(directory)),
             stopped=self._home.stop_mark(name).exists(),
-            emptied=is_emptied(mysqld.data_directory(directory)),
+            emptied=is_emptied(mysqld.data_directory(directory), mysqld.pid_file(directory)),
             outdated=not runs_with(self._home, identity, keyspace.spec),
             rests=rests,
             trouble=self._attempts.trouble(name),

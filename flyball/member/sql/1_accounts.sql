@@ -6,9 +6,10 @@ GRANT ALL ON *.* TO 'flyball_definer'@'localhost' WITH GRANT OPTION;
 
 -- The topology service. CONNECTION_ADMIN lets it in while offline_mode keeps everybody else out, and CLONE_ADMIN
 -- starts a clone, which needs a donor that only flyball.arm_clone can name. It changes nothing by itself;
--- 8_grants.sql says what it may call.
+-- 8_grants.sql says what it may call. The number of its connections takes the place of max_user_connections, which is
+-- for applications.
 CREATE USER IF NOT EXISTS 'flyball_topology'@'%' IDENTIFIED BY {topology_password} REQUIRE SSL;
-ALTER USER 'flyball_topology'@'%' IDENTIFIED BY {topology_password} REQUIRE SSL;
+ALTER USER 'flyball_topology'@'%' IDENTIFIED BY {topology_password} REQUIRE SSL WITH MAX_USER_CONNECTIONS 1000;
 REVOKE ALL PRIVILEGES, GRANT OPTION FROM 'flyball_topology'@'%';
 GRANT CONNECTION_ADMIN, CLONE_ADMIN ON *.* TO 'flyball_topology'@'%';
 
@@ -20,7 +21,7 @@ INSERT INTO performance_schema.setup_actors (host, user, role, enabled, history)
 
 -- The engine beside the member, over the socket alone: it takes a member offline before it stops it (rule 1).
 CREATE USER IF NOT EXISTS 'flyball_engine'@'localhost' IDENTIFIED BY {engine_password};
-ALTER USER 'flyball_engine'@'localhost' IDENTIFIED BY {engine_password};
+ALTER USER 'flyball_engine'@'localhost' IDENTIFIED BY {engine_password} WITH MAX_USER_CONNECTIONS 1000;
 GRANT SYSTEM_VARIABLES_ADMIN, CONNECTION_ADMIN, PROCESS, SHUTDOWN ON *.* TO 'flyball_engine'@'localhost';
 GRANT SELECT ON performance_schema.* TO 'flyball_engine'@'localhost';
 ALTER USER 'root'@'localhost' ACCOUNT LOCK;

@@ -19,6 +19,7 @@ from flyball_local.engine_state import only_engine
 from flyball_local.home import LONGEST_SOCKET_PATH, Home, find_home
 from flyball_local.hosts import Host, dump, load
 from flyball_local.identity import Identity, adopt, check_owner, identities, read_identity, write_identity
+from flyball_local.member_process import settle_identity
 
 ONE = Identity("commerce", "u1", "commerce-x-x", "commerce-x-x-1", 1, 20001, 1)
 
@@ -149,6 +150,23 @@ def test_only_directories_of_the_same_name_are_adopted_as_another_incarnation(ho
     assert read_identity(home.member(ONE.member)) == replace(ONE, uid="u2", incarnation=2)
     assert read_identity(home.member(other.member)) == other
     assert adopt(home.members, "commerce", "u2") == ()
+
+
+def test_a_member_with_a_new_uuid_has_a_new_server_id(home: Home):
+    """A replica skips what its own server id has written: it would never get back what it wrote before."""
+    other = replace(ONE, member="commerce-x-x-2", server_id=7)
+    for identity in (ONE, other):
+        home.prepare_member(identity.member)
+        write_identity(home.member(identity.member), identity)
+    data = home.member(ONE.member) / "data"
+    data.mkdir()
+    (data / "auto.cnf").touch()
+    assert settle_identity(home, ONE) == ONE
+    (data / "#clone").mkdir()
+    (data / "#clone" / "#status_fix").touch()
+    assert settle_identity(home, ONE) == replace(ONE, server_id=8)
+    assert read_identity(home.member(ONE.member)) == replace(ONE, server_id=8)
+    assert read_identity(home.member(other.member)) == other
 
 
 # --- ports ---------------------------------------------------------------------------------------------

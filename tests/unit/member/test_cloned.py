@@ -1,5 +1,6 @@
 """A cloned member becomes another server; no other member ever does. One whose clone failed starts anew."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -54,14 +55,18 @@ FAILED = "3 1\n1795418538931619 1795418841791144\n127.0.0.1:24437\n3862\nClone D
 @pytest.mark.parametrize(
     ("said", "emptied"), [(FAILED, True), ("1 1" + FAILED[3:], False), ("2 1" + FAILED[3:], False)]
 )
-def test_a_failed_clone_that_dropped_the_procedures_needs_a_start(data: Path, said: str, *, emptied: bool) -> None:
+def test_a_clone_that_failed_since_the_start_asks_for_another_start(data: Path, said: str, *, emptied: bool) -> None:
+    """It drops the procedures first, and the copies of its files hide that."""
+    started = data / "mysqld.pid"
+    started.touch()
     (data / "#clone").mkdir()
-    (data / "#clone" / "#view_status").write_text(said)
-    assert is_emptied(data) is emptied
-    (data / "flyball").mkdir()
-    assert is_emptied(data) is emptied  # made for the files that were to come
-    (data / "flyball" / "fence.ibd").touch()  # a start made them anew, or the clone failed before it dropped anything
-    assert not is_emptied(data)
+    status = data / "#clone" / "#view_status"
+    status.write_text(said)
+    os.utime(status, (2e9, 2e9))
+    os.utime(started, (1e9, 1e9))
+    assert is_emptied(data, started) is emptied
+    os.utime(started, (3e9, 3e9))
+    assert not is_emptied(data, started)
 
 
 @pytest.mark.parametrize("said", [FAILED, "1 1" + FAILED[3:]])
@@ -79,4 +84,5 @@ def test_one_that_a_clone_emptied_is_another_server_too(data: Path, said: str) -
 
 
 def test_a_member_that_was_never_cloned_is_not_emptied(data: Path) -> None:
-    assert not is_emptied(data)
+    (data / "mysqld.pid").touch()
+    assert not is_emptied(data, data / "mysqld.pid")

@@ -18,8 +18,10 @@ def make(data: Path, *files: str) -> None:
 
 def test_empty_schemas_go_where_flyballs_own_is_empty(tmp_path: Path):
     make(tmp_path, "flyball/", "flyball_shard/", "commerce/", "#clone/", "mysql/general_log.CSM", "mysql.ibd")
+    make(tmp_path, "performance_schema/", "sys/")  # without the former mysqld has no clone plugin
     assert remove_leftovers(tmp_path) == ("commerce", "flyball", "flyball_shard")
-    assert {entry.name for entry in tmp_path.iterdir()} == {"#clone", "mysql", "mysql.ibd"}
+    kept = {"#clone", "mysql", "mysql.ibd", "performance_schema", "sys"}
+    assert {entry.name for entry in tmp_path.iterdir()} == kept
 
 
 def test_a_member_that_works_keeps_a_database_without_tables(tmp_path: Path):

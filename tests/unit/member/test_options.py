@@ -63,7 +63,7 @@ def test_applications_never_have_all_the_connections() -> None:
         member_options(PLACE, {"max-connections": 500}, users=3)
     )
     assert {"--max-user-connections=151", "--max-connections=191"} <= set(member_options(PLACE, {}, users=0))
-    for name, value in (("max_user_connections", 0), ("max_connections", "1K"), ("max_connections", 0)):
+    for name, value in (("max_user_connections", 0), ("max_connections", "1K"), ("max_connections", 9)):
         with pytest.raises(InputError):
             check_config({name: value})
 
