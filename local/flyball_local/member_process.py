@@ -79,7 +79,7 @@ async def start_member(home: Home, mysql: MySQL, secrets: Secrets, identity: Ide
     :raises InputError: INVALID_RECORD when its ``mysql.config`` names an option that is flyball's own.
     """
     _options(home, identity, keyspace)  # refuses before anything is changed
-    identity = await asyncio.to_thread(settle_identity, home, identity)
+    identity = settle_identity(home, identity)
     options = _options(home, identity, keyspace)
     credentials = await secrets.get(credentials_name(identity.keyspace)) or Secret({})
     passwords = init_file.Passwords(credentials["topology"], credentials["clone"], credentials["engine"])
@@ -92,7 +92,7 @@ def settle_identity(home: Home, identity: Identity) -> Identity:
     """Clear away what a clone left, and make the member another server where its data is not its own any more.
 
     One that will have a new uuid gets a new server id, too: a replica skips what its own server id has written, and
-    would never get back what it wrote in a former life.
+    would never get back what it wrote in a former life. Called in the event loop, where the other ids are chosen, too.
     """
     directory = home.member(identity.member)
     data, last = mysqld.data_directory(directory), mysqld.read_state(directory)
