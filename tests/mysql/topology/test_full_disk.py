@@ -11,12 +11,11 @@ import pymysql
 import pytest
 
 from flyball_local import mysqld
+from flyball_local.trial.disks import fill_disk, free_disk
 from tests.mysql.topology.running import DATABASE, RunningShard
 
 BIG = "CREATE TABLE IF NOT EXISTS big (id INT AUTO_INCREMENT PRIMARY KEY, text LONGTEXT)"
 FILL = "INSERT INTO big (text) VALUES (REPEAT('x', 50000))"
-RETRY = 240.0
-"""Seconds: mysqld looks for space each minute."""
 
 
 @contextmanager
@@ -49,16 +48,6 @@ def small_disk(shard: RunningShard, name: str) -> Iterator[Path]:
         subprocess.run(["umount", "-l", str(data)], check=True)
 
 
-def fill(disk: Path) -> Path:
-    """Leave a third of a megabyte."""
-    ballast = disk / "ballast"
-    state = os.statvfs(disk)
-    with ballast.open("wb") as out:
-        for _ in range((state.f_bavail * state.f_frsize - 300_000) // 65536):
-            out.write(b"x" * 65536)
-    return ballast
-
-
 @contextmanager
 def large_writes(shard: RunningShard) -> Iterator[None]:
     """Rows of 50 kB, wherever the primary is; what becomes of them is nobody's business."""
@@ -83,14 +72,14 @@ def test_a_replica_with_a_full_disk_is_named_leaves_and_returns(shard):
     replica, primary = shard.replicas[0], shard.primary
     with small_disk(shard, replica) as disk:
         shard.until_healthy()
-        ballast = fill(disk)
+        fill_disk(disk)
         with large_writes(shard):
             shard.until("the finding", lambda: f"{replica}: a member's disk is full" in shard.record.status.findings)
             shard.until("it to leave the ack set", lambda: replica not in shard.record.status.ackers)
         seen = len(shard.ledger.acknowledged)
         shard.until("writes to go on", lambda: len(shard.ledger.acknowledged) > seen + 20)
-        ballast.unlink()
-        shard.until("it to be back", lambda: not shard.troubles(), RETRY)
+        free_disk(disk)
+        shard.until("it to be back", lambda: not shard.troubles())
         assert shard.primary == primary
         shard.ledger.stop()
         shard.check_ledger()
@@ -104,13 +93,13 @@ def test_a_primary_with_a_full_disk_is_replaced_and_returns_as_a_replica(shard):
         shard.change_primary(to=small)
         shard.until_healthy()
         term = shard.term
-        ballast = fill(disk)
+        fill_disk(disk)
         with large_writes(shard):
             shard.until("another reign", lambda: shard.term > term)
         assert shard.primary != small
         seen = len(shard.ledger.acknowledged)
         shard.until("writes to go on", lambda: len(shard.ledger.acknowledged) > seen + 20)
-        ballast.unlink()
-        shard.until("it to be back", lambda: not shard.troubles(), RETRY)
+        free_disk(disk)
+        shard.until("it to be back", lambda: not shard.troubles())
         shard.ledger.stop()
         shard.check_ledger()
