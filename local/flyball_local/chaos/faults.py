@@ -3,6 +3,7 @@
 Two streams for each shard, and one for what all shards share. *Grave* faults are meant to cost a shard its primary:
 they come at least ``GRAVE_REST`` apart, because a shard rests for a minute from a third failover in a row, and a run
 that only measured that rest would say little. All others come as they please, on top of each other and of those.
+Kinds are dealt like cards, from one pack for each scope: within ten minutes, none is left out.
 """
 
 from collections.abc import Iterator
@@ -112,28 +113,37 @@ class Fault:
 def schedule(seed: int, seconds: float, shards: tuple[str, ...]) -> tuple[Fault, ...]:
     """The faults of a run, by time; every one has ended after ``seconds``."""
     random = Random(seed)  # noqa: S311 - a schedule, no secret
-    found = [fault for shard in shards for fault in _grave(random, seconds, shard)]
-    found += [fault for shard in shards for fault in _stream(random, seconds, Scope.SHARD, LIGHT_EVERY, shard)]
-    found += _stream(random, seconds, Scope.SHARED, SHARED_EVERY, "")
+    graves, lights, shared = (_deal(random, scope) for scope in (Scope.GRAVE, Scope.SHARD, Scope.SHARED))
+    found = [fault for shard in shards for fault in _grave(random, graves, seconds, shard)]
+    found += [fault for shard in shards for fault in _stream(random, lights, seconds, LIGHT_EVERY, shard)]
+    found += _stream(random, shared, seconds, SHARED_EVERY, "")
     return tuple(sorted((f for f in found if f.at + f.lasts <= seconds), key=lambda fault: fault.at))
 
 
-def _grave(random: Random, seconds: float, shard: str) -> Iterator[Fault]:
+def _deal(random: Random, scope: Scope) -> Iterator[Kind]:
+    """Each kind as often as it weighs, then all of them again in another order."""
+    pack = [kind for kind, trait in TRAITS.items() if trait.scope is scope for _ in range(trait.weight)]
+    while True:
+        random.shuffle(pack)
+        yield from pack
+
+
+def _grave(random: Random, kinds: Iterator[Kind], seconds: float, shard: str) -> Iterator[Fault]:
     at = random.uniform(2.0, 20.0)
-    while at < seconds:
-        fault = _draw(random, Scope.GRAVE, at, shard)
+    longest = max(trait.lasts[1] for trait in TRAITS.values() if trait.scope is Scope.GRAVE)
+    while at + longest <= seconds:
+        fault = _draw(random, kinds, at, shard)
         yield fault
         at += fault.lasts + GRAVE_REST + random.expovariate(0.3)
 
 
-def _stream(random: Random, seconds: float, scope: Scope, every: float, shard: str) -> Iterator[Fault]:
+def _stream(random: Random, kinds: Iterator[Kind], seconds: float, every: float, shard: str) -> Iterator[Fault]:
     at = random.expovariate(1 / every)
     while at < seconds:
-        yield _draw(random, scope, at, shard)
+        yield _draw(random, kinds, at, shard)
         at += SHORTEST_GAP + random.expovariate(1 / every)
 
 
-def _draw(random: Random, scope: Scope, at: float, shard: str) -> Fault:
-    kinds = [kind for kind, trait in TRAITS.items() if trait.scope is scope]
-    kind = random.choices(kinds, [TRAITS[one].weight for one in kinds])[0]
+def _draw(random: Random, kinds: Iterator[Kind], at: float, shard: str) -> Fault:
+    kind = next(kinds)
     return Fault(at, kind, random.uniform(*TRAITS[kind].lasts), shard, random.randrange(1000))
