@@ -69,7 +69,7 @@ async def test_who_leaves_the_ack_set_and_does_not_end_keeps_a_member_from_openi
         await pair.act(ONE, "admit", TERM, 0, "")
     assert (caught.value.errno, "has not ended yet" in caught.value.message) == (REFUSED, True)
     assert pair.engine(ONE, look)  # its client is told at once, and it goes on
-    await pair.act(ONE, "fence", TERM + 1)
+    await pair.act(ONE, "fence", TERM + 1, 0)
     with pytest.raises(ServerError) as caught:
         await pair.act(ONE, "promote", TERM + 1, 0, "", 0, "")
     assert "has not ended yet" in caught.value.message
