@@ -80,7 +80,9 @@ class GtidSet:
             _refuse(text, 0, "a UUID")
         if tag and not _TAG.fullmatch(tag):
             _refuse(text, len(uuid) + 1, "a tag")
-        return cls.parse(text)
+        if not 1 <= first <= end <= LAST_NUMBER:
+            return cls.parse(text)  # which says what is wrong with it
+        return cls((((uuid.lower(), tag.lower()), (first, end + 1)),))
 
     @classmethod
     def _of(cls, parts: dict[Source, Bounds]) -> Self:
@@ -123,10 +125,14 @@ class GtidSet:
 
     def contains(self, other: Self) -> bool:
         """Whether every transaction of the other set is in this one (GTID_SUBSET of the other and this)."""
-        if self is other:
+        if self is other or self._parts == other._parts:
             return True
         mine = dict(self._parts)
-        return all(_covers(mine.get(source, ()), bounds) for source, bounds in other._parts)
+        for source, bounds in other._parts:
+            held = mine.get(source)
+            if held is None or (held != bounds and not _covers(held, bounds)):
+                return False
+        return True
 
     def union(self, *others: Self) -> Self:
         """The transactions in this set or in any of the others."""
@@ -170,9 +176,19 @@ class GtidSet:
 
     def _kept(self, other: Self, keep: Callable[[bool, bool], bool]) -> Self:
         """What is left of this set, source by source."""
-        theirs = dict(other._parts)
-        swept = ((source, _swept(bounds, theirs.get(source, ()), keep)) for source, bounds in self._parts)
-        return type(self)(tuple(part for part in swept if part[1]))
+        if self._parts == other._parts:
+            return self if keep(True, True) else type(self)()  # noqa: FBT003 - the operator's two operands
+        theirs, kept = dict(other._parts), []
+        for part in self._parts:
+            source, bounds = part
+            left = _swept(bounds, theirs.get(source, ()), keep)
+            if left:
+                kept.append(part if left is bounds else (source, left))
+        return (
+            self
+            if len(kept) == len(self._parts) and all(map(operator.is_, kept, self._parts))
+            else type(self)(tuple(kept))
+        )
 
 
 NOTHING = GtidSet()
@@ -188,8 +204,10 @@ def _swept(left: Bounds, right: Bounds, keep: Callable[[bool, bool], bool]) -> B
     if not left:
         return right if keep(False, True) else ()  # noqa: FBT003
     if left[0] == right[0] and len(left) == len(right) == 2:  # mostly: one has a few more than the other
-        inside, after = keep(True, True), keep(left[1] > right[1], right[1] > left[1])  # noqa: FBT003
-        first, middle, last = left[0], *sorted((left[1], right[1]))
+        first, middle, last = left[0], left[1], right[1]
+        inside, after = keep(True, True), keep(middle > last, last > middle)  # noqa: FBT003
+        if middle > last:
+            middle, last = last, middle
         if inside:
             return (first, last if after else middle)
         return (middle, last) if after else ()

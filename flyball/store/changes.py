@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from flyball.errors import Code, InputError
 from flyball.records import Metadata, Record
-from flyball.store.codec import encode
+from flyball.store.codec import same
 from flyball.store.port import Added, ConflictError, Deleted, Event, Modified, R
 
 
@@ -91,11 +91,6 @@ def with_deletion(current: R) -> R:
 def is_gone(record: Record) -> bool:
     """Whether nothing holds a record back whose deletion was requested."""
     return record.metadata.deletion_requested and not record.metadata.finalizers
-
-
-def same(one: Record, other: Record) -> bool:
-    """Whether two records say the same on the wire, where 1 and true differ (in Python they are equal)."""
-    return encode(one) == encode(other)
 
 
 def differences(

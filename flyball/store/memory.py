@@ -18,8 +18,10 @@ from typing import Any
 from flyball.errors import Code, StoreError
 from flyball.records import Record
 from flyball.store import changes
-from flyball.store.codec import decode, encode
+from flyball.store.codec import reread
 from flyball.store.port import ALL, Event, Lease, R, Selector, Synced, no_such
+
+LEASES = "leases"
 
 
 def _now() -> datetime:
@@ -49,15 +51,21 @@ class _Shelf:
     records: dict[str, dict[str, Any]] = field(default_factory=dict)
     leases: dict[str, _Held] = field(default_factory=dict)
     revision: int = 0
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    changed: dict[str, asyncio.Event] = field(default_factory=dict)
+    """By kind, and for the leases: renewing one concerns nobody who watches records."""
 
     def of(self, kind: type[R]) -> dict[str, R]:
         return self.records.setdefault(kind.kind, {})
 
-    def tell(self) -> None:
-        """Wake everybody who waits for a change."""
-        before, self.changed = self.changed, asyncio.Event()
-        before.set()
+    def change_of(self, kind: str) -> asyncio.Event:
+        """What is set at the next change."""
+        return self.changed.setdefault(kind, asyncio.Event())
+
+    def tell(self, kind: str) -> None:
+        """Wake everybody who waits for a change of the kind."""
+        waited_for = self.changed.pop(kind, None)
+        if waited_for is not None:
+            waited_for.set()
 
 
 class MemoryRecords:
@@ -80,7 +88,8 @@ class MemoryRecords:
     async def close(self) -> None:
         """End every watch and every wait of this one; the records stay for the others."""
         self._closed = True
-        self._shelf.tell()
+        for kind in list(self._shelf.changed):
+            self._shelf.tell(kind)
 
     # --- reading -----------------------------------------------------------------------------------
 
@@ -138,12 +147,12 @@ class MemoryRecords:
         shelf, kind = self._shelf, type(record)
         shelf.revision += 1
         metadata = record.metadata.model_copy(update={"revision": str(shelf.revision)})
-        record = decode(kind, record.name, encode(record.model_copy(update={"metadata": metadata})))
+        record = reread(record.model_copy(update={"metadata": metadata}))
         if changes.is_gone(record):
             shelf.of(kind).pop(record.name, None)
         else:
             shelf.of(kind)[record.name] = record
-        shelf.tell()
+        shelf.tell(kind.kind)
         return record
 
     # --- watching ----------------------------------------------------------------------------------
@@ -153,7 +162,7 @@ class MemoryRecords:
         known: dict[str, R] = {}
         synced = False
         while not self._closed:
-            changed = self._shelf.changed
+            changed = self._shelf.change_of(kind.kind)
             now = {record.name: record for record in await self.list(kind, where)}
             for event in tuple(changes.differences(known, now, sorted(known.keys() | now.keys()))):
                 changes.apply(known, event)
@@ -171,7 +180,7 @@ class MemoryRecords:
         seen: _Held | None = None
         since = clock()
         while not self._closed:
-            changed, held, now = self._shelf.changed, self._shelf.leases.get(name), clock()
+            changed, held, now = self._shelf.change_of(LEASES), self._shelf.leases.get(name), clock()
             if held != seen:
                 seen, since = held, now
             if held is None or not held.holder or now - since >= held.ttl:
@@ -205,5 +214,5 @@ class MemoryRecords:
 
     def _hold(self, name: str, held: _Held, now: float) -> Lease:
         self._shelf.leases[name] = held
-        self._shelf.tell()
+        self._shelf.tell(LEASES)
         return Lease(name, held.holder, held.term, held.ttl, now + held.ttl)

@@ -9,9 +9,10 @@ their order, those of timers that fall due included; its own clock goes on. When
 """
 
 import asyncio
-import heapq
+from collections import deque
 from collections.abc import Callable, Coroutine
 from contextvars import Context, ContextVar, copy_context
+from heapq import heappop, heappush
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -83,8 +84,27 @@ class Process:
             self._loop.failures.append(error)
 
 
+class _Timer(asyncio.TimerHandle):
+    """A callback that falls due: what a loop without threads and debugging needs of one, and no more."""
+
+    __slots__ = ()
+
+    def __init__(self, when: float, callback: Callable[..., object], args: tuple[Any, ...], context: Context) -> None:
+        self._callback, self._args, self._context = callback, args, context  # type: ignore[assignment]
+        self._when, self._cancelled = when, False
+
+    def cancel(self) -> None:
+        self._cancelled = True
+        self._callback = self._args = None  # type: ignore[assignment]
+
+
 class VirtualLoop(asyncio.BaseEventLoop):
-    """An event loop whose time is virtual, in seconds from 0."""
+    """An event loop whose time is virtual, in seconds from 0.
+
+    Half of what a simulated second costs is this loop, so it keeps its own queues: timers in a heap that compares
+    numbers alone (those of one moment fall due in the order in which they were made), and a plain queue of what is
+    ready.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -93,40 +113,64 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """What ended a process that should not have ended."""
         self._now = 0.0
         self._turns = 0
+        self._timers: list[tuple[float, int, asyncio.Handle]] = []
+        self._made = 0
+        self._due: deque[asyncio.Handle] = deque()
 
     def time(self) -> float:
         return self._now
 
+    def call_soon(self, callback: Callable[..., object], *args: Any, context: Context | None = None) -> asyncio.Handle:
+        handle = _Timer(self._now, callback, args, copy_context() if context is None else context)
+        self._due.append(handle)
+        return handle
+
+    def call_at(
+        self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        handle = _Timer(when, callback, args, copy_context() if context is None else context)
+        self._made += 1
+        heappush(self._timers, (when, self._made, handle))
+        return handle
+
+    def call_later(
+        self, delay: float, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        return self.call_at(self._now + delay, callback, *args, context=context)
+
+    def create_task(
+        self, coro: Coroutine[Any, Any, T], *, name: object = None, context: Context | None = None
+    ) -> "asyncio.Task[T]":
+        return asyncio.Task(coro, loop=self, name=name or "", context=context)
+
     def give_back(self, handles: list[asyncio.Handle]) -> None:
         """Run what was kept back."""
-        self._ready.extend(handles)  # type: ignore[attr-defined]
+        self._due.extend(handles)
 
     def _run_once(self) -> None:
         self._turns += 1
         if self._turns == TURNS:
             raise StuckError(f"it runs in circles at {self._now:.4f}")
-        scheduled, ready = self._scheduled, self._ready  # type: ignore[attr-defined]
-        while scheduled and scheduled[0]._cancelled:
-            heapq.heappop(scheduled)._scheduled = False
-        if not ready:
-            if not scheduled:
+        timers, due = self._timers, self._due
+        while timers and timers[0][2]._cancelled:
+            heappop(timers)
+        if not due:
+            if not timers:
                 raise StuckError("nothing will ever happen any more")
-            self._now = max(self._now, scheduled[0]._when + LATE)
-        while scheduled and scheduled[0]._when <= self._now:
-            handle = heapq.heappop(scheduled)
-            handle._scheduled = False
-            ready.append(handle)
-        for _ in range(len(ready)):
-            handle = ready.popleft()
+            self._now = max(self._now, timers[0][0] + LATE)
+        while timers and timers[0][0] <= self._now:
+            due.append(heappop(timers)[2])
+        for _ in range(len(due)):
+            handle = due.popleft()
             if handle._cancelled:
                 continue
             if self.sleepers and (owner := _owner(handle._context)) is not None and owner.asleep:
                 owner.kept_back.append(handle)
-            else:
-                handle._run()
-
-    def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
-        pass
+                continue
+            try:
+                handle._context.run(handle._callback, *handle._args)
+            except Exception as error:  # noqa: BLE001 - as asyncio does: a callback that fails ends nothing
+                self.call_exception_handler({"message": f"a callback failed: {handle!r}", "exception": error})
 
     def _process_events(self, event_list: object) -> None:
         pass
