@@ -5,6 +5,6 @@ members takes a thousand connections that mostly wait; a thread each, or a pool,
 """
 
 from flyball.session.literal import call, literal, quote_name
-from flyball.session.wire import Login, ServerError, Session, SessionLostError, Target
+from flyball.session.wire import Answer, Login, ServerError, Session, SessionLostError, Target
 
-__all__ = ["Login", "ServerError", "Session", "SessionLostError", "Target", "call", "literal", "quote_name"]
+__all__ = ["Answer", "Login", "ServerError", "Session", "SessionLostError", "Target", "call", "literal", "quote_name"]

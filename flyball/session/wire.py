@@ -10,9 +10,9 @@ import ssl
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self, TypeVar
 
-from flyball.errors import Code, MemberError
+from flyball.errors import Code, FlyballError, MemberError
 from flyball.session import packets
 from flyball.session.tls import Tls
 
@@ -52,6 +52,40 @@ class ServerError(MemberError):
     errno: int = 0
 
 
+T = TypeVar("T")
+
+
+class Answer(asyncio.Future[T]):
+    """What a statement's rows are read as, once they have come. Cancelling it closes the session: what the statement
+    did is unknown.
+    """
+
+    def __init__(self, session: "Session", read: Callable[[list[packets.Row]], T]) -> None:
+        super().__init__()
+        self._session = session
+        self._read = read
+
+    def cancel(self, msg: Any | None = None) -> bool:  # noqa: ANN401 - as asyncio.Future has it
+        """Give the statement up, and its session with it."""
+        given_up = super().cancel(msg)
+        if given_up:
+            self._session.close()
+        return given_up
+
+    def fail(self, error: Exception) -> None:
+        """Give the statement up because of ``error``, and its session with it."""
+        if not self.done():
+            self.set_exception(error)
+            self._session.close()
+
+    def came(self, rows: list[packets.Row]) -> None:
+        """Take the rows; what cannot be read is this answer's failure, not the session's."""
+        try:
+            self.set_result(self._read(rows))
+        except Exception as error:  # noqa: BLE001 - for whoever waits
+            self.set_exception(error)
+
+
 GREETED_WITHIN = 2.0
 """Seconds from the first packet to the server's greeting. Longer than a probe waits for it."""
 LOGGED_IN_WITHIN = 5.0
@@ -73,7 +107,7 @@ class Session(asyncio.Protocol):
         self._packets: asyncio.Queue[bytes | None] | None = asyncio.Queue()
         self._sequence = 0
         self._response: packets.Response | None = None
-        self._done: asyncio.Future[packets.Response] | None = None
+        self._done: Answer[Any] | None = None
         self._lost: BaseException | None = None
         self._closed = False
         self._tls: Tls | None = None
@@ -167,24 +201,29 @@ class Session(asyncio.Protocol):
         :raises ServerError: when the server answers with an error.
         :raises SessionLostError: when the server goes away.
         """
-        if self._lost is not None or self._closed or self._transport is None:
-            raise _lost(self.target, self._lost)
+        return await self.ask(sql, list)
+
+    def ask(self, sql: str, read: Callable[[list[packets.Row]], T]) -> Answer[T]:
+        """Send ``sql`` now; a statement that is waited for like ``query``, and needs no task of its own.
+
+        It raises nothing: where the session has ended already, the answer fails as it would have later.
+
+        :param read: makes the answer's result of the rows.
+        """
         if self._done is not None:
             raise RuntimeError(f"a statement is in flight on the session with {self.target}")
-        self._response = packets.Response()
-        self._done = asyncio.get_running_loop().create_future()
+        answer = Answer(self, read)
+        if self._lost is not None or self._closed or self._transport is None:
+            answer.set_exception(_lost(self.target, self._lost))
+            return answer
         self._sequence = 0
-        self._send(b"\x03" + sql.encode("utf-8", "surrogateescape"))
         try:
-            response = await self._done
-        except asyncio.CancelledError:
-            self.close()
-            raise
-        finally:
-            self._done = self._response = None
-        if response.failure is not None:
-            raise self._refusal(response.failure)
-        return response.rows
+            self._send(b"\x03" + sql.encode("utf-8", "surrogateescape"))
+        except (FlyballError, OSError, ValueError) as error:
+            answer.set_exception(error)
+            return answer
+        self._response, self._done = packets.Response(), answer
+        return answer
 
     @property
     def busy(self) -> bool:
@@ -194,7 +233,8 @@ class Session(asyncio.Protocol):
     @property
     def alive(self) -> bool:
         """Whether the session can take a statement, as far as is known."""
-        return self._lost is None and not self._closed and self._transport is not None
+        transport = self._transport
+        return self._lost is None and not self._closed and transport is not None and not transport.is_closing()
 
     def close(self) -> None:
         """End the session without waiting; ``on_lost`` is not called."""
@@ -233,7 +273,7 @@ class Session(asyncio.Protocol):
             payload = bytes(buffer[at + 4 : at + 4 + size])
             at += 4 + size
             self._packet(payload)
-        if answer is not None and not head and at == len(data) and self._done is not None and self._done.done():
+        if answer is not None and not head and at == len(data) and self._done is None:
             answer.learn_head(data)
         del buffer[:at]
 
@@ -270,8 +310,17 @@ class Session(asyncio.Protocol):
             except (IndexError, KeyError, ValueError) as error:
                 complete = False
                 self._break(error)
-            if complete and not self._done.done():
-                self._done.set_result(self._response)
+            if complete:
+                self._answered(self._done, self._response)
+
+    def _answered(self, done: Answer[Any], response: packets.Response) -> None:
+        self._done = self._response = None
+        if done.done():
+            return
+        if response.failure is not None:
+            done.set_exception(self._refusal(response.failure))
+        else:
+            done.came(response.rows)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Fail what waits, and tell whoever listens."""

@@ -4,7 +4,7 @@ The simulator and the SQL adapter (``sql_members.py``) both stand behind it. Eve
 :class:`~flyball.errors.MemberError` when the member does not answer or refuses.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from flyball.records import Shard
@@ -14,9 +14,13 @@ from flyball_topology.view import Snapshot
 
 
 class Members(Protocol):
-    """What can be asked of the members of a shard. The caller sets the deadlines."""
+    """What can be asked of the members of a shard. The caller sets the deadlines.
 
-    async def probe(self, shard: Shard, member: MemberSpec, on_lost: Callable[[], None]) -> Snapshot:
+    ``probe`` and ``beat``, which every pass asks for, may return a future in the place of a coroutine: then they cost
+    no task.
+    """
+
+    def probe(self, shard: Shard, member: MemberSpec, on_lost: Callable[[], None]) -> Awaitable[Snapshot]:
         """Everything about the member; ``on_lost`` is called once when its connection breaks later."""
         ...
 
@@ -26,7 +30,7 @@ class Members(Protocol):
         """
         ...
 
-    async def beat(self, shard: Shard, member: MemberSpec, beat: int) -> None:
+    def beat(self, shard: Shard, member: MemberSpec, beat: int) -> Awaitable[None]:
         """Write heartbeat number ``beat`` through the primary, and renew its lease."""
         ...
 

@@ -13,15 +13,16 @@ no place.
 import asyncio
 import logging
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from flyball.errors import Code, MemberError
+from flyball.errors import Code, FlyballError, MemberError
 from flyball.member import accounts
 from flyball.records import Shard
 from flyball.records.shard import MemberSpec
 from flyball.secrets import Secret, Secrets
-from flyball.session import Login, ServerError, Session, SessionLostError, Target, call, literal
+from flyball.session import Answer, Login, ServerError, Session, SessionLostError, Target, call, literal
+from flyball.session.packets import Row
 from flyball_topology import steps
 from flyball_topology.probe import snapshot
 from flyball_topology.view import Snapshot
@@ -40,6 +41,7 @@ LOGINS = 16
 
 @dataclass(slots=True)
 class _Member:
+    spec: MemberSpec
     target: Target
     sessions: dict[str, Session] = field(default_factory=dict)
     connecting: dict[str, "asyncio.Task[Session]"] = field(default_factory=dict)
@@ -66,11 +68,13 @@ class SqlMembers:
         self._tls: dict[str, ssl.SSLContext] = {}
         self._logins = asyncio.Semaphore(LOGINS)
 
-    async def probe(self, shard: Shard, member: MemberSpec, on_lost: Callable[[], None]) -> Snapshot:
+    def probe(self, shard: Shard, member: MemberSpec, on_lost: Callable[[], None]) -> Awaitable[Snapshot]:
         """One round trip on the kept session."""
-        session = await self._session(shard, member, "probe")
-        session.on_lost = on_lost
-        return snapshot((await session.query(call("probe", True)))[0])  # noqa: FBT003 - SQL
+        session = self._kept(shard, member, "probe")
+        return self._probe_anew(shard, member, on_lost) if session is None else _ask_for_probe(session, on_lost)
+
+    async def _probe_anew(self, shard: Shard, member: MemberSpec, on_lost: Callable[[], None]) -> Snapshot:
+        return await _ask_for_probe(await self._session(shard, member, "probe"), on_lost)
 
     async def act(self, shard: Shard, act: steps.Act) -> Snapshot | None:
         """The act's procedures and a probe, in one round trip where the act is one statement."""
@@ -86,23 +90,37 @@ class SqlMembers:
         statements = (*_statements(shard, act, secret), call("probe", deep))
         return snapshot((await session.query("; ".join(statements)))[0])
 
-    async def beat(self, shard: Shard, member: MemberSpec, beat: int) -> None:
+    def beat(self, shard: Shard, member: MemberSpec, beat: int) -> Awaitable[None]:
         """Renew the lease, then write the heartbeat the way that writes go.
 
         While that waits for an acknowledgement the lease is renewed beside it: the primary is watched, and must stay
         open for those who could acknowledge.
         """
-        term = shard.status.reign.term
-        session = await self._session(shard, member, "beat")
-        beating = asyncio.ensure_future(session.query(call("beat", term, beat, LEASE)))
-        beating.add_done_callback(lambda done: done.cancelled() or done.exception())  # it may fail while we fail, too
+        session = self._kept(shard, member, "beat")
+        return self._beat_anew(shard, member, beat) if session is None else self._beat(session, shard, member, beat)
+
+    async def _beat_anew(self, shard: Shard, member: MemberSpec, beat: int) -> None:
+        await self._beat(await self._session(shard, member, "beat"), shard, member, beat)
+
+    def _beat(self, session: Session, shard: Shard, member: MemberSpec, beat: int) -> Answer[None]:
+        beating = session.ask(call("beat", shard.status.reign.term, beat, LEASE), _nothing)
+        waits = asyncio.get_running_loop().call_later(LEASE / 3, self._renew, shard, member, beating)
+        beating.add_done_callback(lambda _: waits.cancel())
+        return beating
+
+    def _renew(self, shard: Shard, member: MemberSpec, beating: Answer[None]) -> None:
+        """The heartbeat waits: from here on a task renews the lease."""
+        renewing = asyncio.create_task(self._watch(shard, member, beating), name=f"watch {member.name}")
+        beating.add_done_callback(lambda done: done.cancelled() and renewing.cancel())
+
+    async def _watch(self, shard: Shard, member: MemberSpec, beating: Answer[None]) -> None:
         try:
-            while not (await asyncio.wait({beating}, timeout=LEASE / 3))[0]:
-                watching = await self._session(shard, member, "watch")
-                await watching.query(call("watch", term, LEASE))
-            await beating
-        finally:
-            beating.cancel()
+            while not beating.done():
+                session = await self._session(shard, member, "watch")
+                await session.query(call("watch", shard.status.reign.term, LEASE))
+                await asyncio.wait({beating}, timeout=LEASE / 3)
+        except (FlyballError, OSError, KeyError) as error:
+            beating.fail(error)
 
     def forget(self, shard: str) -> None:
         """Close the shard's sessions."""
@@ -115,14 +133,22 @@ class SqlMembers:
             member.close()
         self._members.clear()
 
+    def _kept(self, shard: Shard, spec: MemberSpec, purpose: str) -> Session | None:
+        """The session that is there and can take a statement now."""
+        member = self._members.get((shard.name, spec.name))
+        if member is None or (member.spec is not spec and member.target != _target(spec)):
+            return None
+        session = member.sessions.get(purpose)
+        return session if session is not None and session.alive and not session.busy else None
+
     async def _session(self, shard: Shard, spec: MemberSpec, purpose: str) -> Session:
-        target = Target(spec.host, spec.port, spec.tls_name or spec.host)
+        target = _target(spec)
         key = (shard.name, spec.name)
         member = self._members.get(key)
         if member is None or member.target != target:
             if member is not None:
                 member.close()
-            member = self._members[key] = _Member(target)
+            member = self._members[key] = _Member(spec, target)
         session = member.sessions.get(purpose)
         if session is not None and session.alive and not session.busy:
             return session
@@ -177,6 +203,26 @@ class SqlMembers:
         )
         cloning = await self._session(shard, spec, "clone")
         member.clone = asyncio.create_task(_clone(cloning, statement), name=f"clone {spec.name}")
+
+
+_PROBE = call("probe", True)  # noqa: FBT003 - SQL
+
+
+def _ask_for_probe(session: Session, on_lost: Callable[[], None]) -> Answer[Snapshot]:
+    session.on_lost = on_lost
+    return session.ask(_PROBE, _first)
+
+
+def _first(rows: list[Row]) -> Snapshot:
+    return snapshot(rows[0])
+
+
+def _nothing(_: list[Row]) -> None:
+    """A call that returns no rows."""
+
+
+def _target(spec: MemberSpec) -> Target:
+    return Target(spec.host, spec.port, spec.tls_name or spec.host)
 
 
 def _connected(member: _Member, purpose: str, task: "asyncio.Task[Session]") -> None:

@@ -2,11 +2,16 @@
 
 A probe of a member that answers is waited for, up to a second. One of a member that has failed already goes on in
 the background: a hung machine must not slow down the failover that it is the reason for.
+
+A thousand shards are three thousand probes in a second or so, nearly all of them answered within a millisecond. So a
+probe is no task: what the port returns is a future mostly, its end a callback, and the probes of one look share one
+time limit.
 """
 
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from types import MappingProxyType
 
 from flyball.errors import Code, FlyballError, MemberError
@@ -22,11 +27,16 @@ GLANCE = 0.02
 """Seconds to wait for a member that failed last time."""
 
 
+_Probe = asyncio.Future[Snapshot]
+
+
 @dataclass(slots=True)
 class _Watched:
     view: MemberView
     probed_at: float = -1.0
-    probe: "asyncio.Task[None] | None" = None
+    probe: _Probe | None = None
+    late: bool = False
+    """The probe in flight was given up."""
 
 
 class Watch:
@@ -44,24 +54,24 @@ class Watch:
         self._wake = wake
         self._probed = probed
         self._watched: dict[str, _Watched] = {}
+        self._waited: list[_Watched] = []
+        self._answered: asyncio.Future[None] | None = None
+        """Done once nobody of ``_waited`` is probed any more."""
         self.beats = Beats(members, clock)
 
     async def look(self, shard: Shard, fresh: float) -> Mapping[str, MemberView]:
         """Probe whoever was not seen within ``fresh`` seconds, and return all members in the spec's order."""
         self._reconcile(shard)
         now = self._clock()
-        waited: list[asyncio.Task[None]] = []
-        glanced: list[asyncio.Task[None]] = []
-        for watched in self._watched.values():
-            if watched.probe is None and now - watched.probed_at > fresh:
-                watched.probe = asyncio.create_task(self._probe(shard, watched))
-            if watched.probe is not None:
-                (glanced if watched.view.failures else waited).append(watched.probe)
-        if waited:
-            await asyncio.wait(waited, timeout=PROBE_WITHIN + 0.1)
-        pending = [probe for probe in glanced if not probe.done()]
-        if pending:
-            await asyncio.wait(pending, timeout=GLANCE)
+        asked = [w for w in self._watched.values() if w.probe is None and now - w.probed_at > fresh]
+        probes = [(watched, self._probe(shard, watched, now)) for watched in asked]
+        limit = asyncio.get_running_loop().call_later(PROBE_WITHIN, _give_up, probes) if probes else None
+        await self._answers()
+        failing = {w.probe for w in self._watched.values() if w.probe is not None and w.view.failures}
+        if failing:
+            await asyncio.wait(failing, timeout=GLANCE)
+        if limit is not None and all(probe.done() for _, probe in probes):
+            limit.cancel()
         for watched in self._watched.values():
             watched.view = self._with_lag(watched.view)
         return MappingProxyType({name: watched.view for name, watched in self._watched.items()})
@@ -106,20 +116,38 @@ class Watch:
             ordered[name] = watched
         self._watched = ordered
 
-    async def _probe(self, shard: Shard, watched: _Watched) -> None:
+    async def _answers(self) -> None:
+        """Wait for the probes of those that answered last time."""
+        self._waited = [w for w in self._watched.values() if w.probe is not None and not w.view.failures]
+        if self._waited:
+            self._answered = asyncio.get_running_loop().create_future()
+            try:
+                await self._answered
+            finally:
+                self._answered = None
+
+    def _probe(self, shard: Shard, watched: _Watched, now: float) -> _Probe:
         spec: MemberSpec = watched.view.spec
-        started = self._clock()
-        try:
-            async with asyncio.timeout(PROBE_WITHIN):
-                snapshot = await self._members.probe(shard, spec, lambda: self._lost(spec.name))
-        except (FlyballError, OSError, ValueError, KeyError) as error:  # a timeout is an OSError
+        watched.late = False
+        probe = watched.probe = asyncio.ensure_future(self._members.probe(shard, spec, lambda: self._lost(spec.name)))
+        probe.add_done_callback(partial(self._probe_ended, watched, now))
+        return probe
+
+    def _probe_ended(self, watched: _Watched, started: float, probe: _Probe) -> None:
+        now = self._clock()
+        watched.probe, watched.probed_at = None, now
+        if self._answered is not None and not self._answered.done() and not any(w.probe for w in self._waited):
+            self._answered.set_result(None)
+        if probe.cancelled():
+            if watched.late:
+                self._missed(watched, started, TimeoutError())
+        elif (error := probe.exception()) is None:
+            self._probed(now - started)
+            self._saw(watched, probe.result(), now)
+        elif isinstance(error, (FlyballError, OSError, ValueError, KeyError)):
             self._missed(watched, started, error)
         else:
-            self._probed(self._clock() - started)
-            self._saw(watched, snapshot, self._clock())
-        finally:
-            watched.probe = None
-            watched.probed_at = self._clock()
+            raise error
 
     def _missed(self, watched: _Watched, started: float, error: Exception) -> None:
         view = watched.view
@@ -157,6 +185,14 @@ class Watch:
         return view if lag == view.lag else replace(view, lag=lag)
 
 
+def _give_up(probes: list[tuple[_Watched, _Probe]]) -> None:
+    """A second is over: whoever of this look has not answered is silent."""
+    for watched, probe in probes:
+        if watched.probe is probe:
+            watched.late = True
+            probe.cancel()
+
+
 def _advanced(before: Channel | None, now: Channel | None) -> bool:
     """Whether the replica has heard its source since (rule 14); a first look gives the benefit of the doubt."""
     if now is None or now.receiver != "ON":
@@ -180,7 +216,7 @@ class Beats:
         self._clock = clock
         self._written: dict[int, float] = {}
         self._number = 0
-        self._task: asyncio.Task[None] | None = None
+        self._task: asyncio.Future[None] | None = None
         self._waiting_since: float | None = None
         self._failing_since: float | None = None
 
@@ -198,22 +234,24 @@ class Beats:
         seen = primary.seen
         self._number = max(self._number, seen.beat if seen else 0) + 1
         self._waiting_since = self._clock()
-        self._task = asyncio.create_task(self._send(shard, primary.spec, self._number))
+        self._task = asyncio.ensure_future(self._members.beat(shard, primary.spec, self._number))
+        self._task.add_done_callback(partial(self._ended, self._number, self._waiting_since))
 
-    async def _send(self, shard: Shard, primary: MemberSpec, number: int) -> None:
-        started = self._clock()
-        try:
-            await self._members.beat(shard, primary, number)
-        except (FlyballError, OSError, KeyError):
-            self._failing_since = started if self._failing_since is None else self._failing_since
-        else:
+    def _ended(self, number: int, started: float, beat: "asyncio.Future[None]") -> None:
+        if self._number == number:  # else a later one has taken its place
+            self._waiting_since = None
+        if beat.cancelled():
+            return
+        error = beat.exception()
+        if error is None:
             self._failing_since = None
             self._written[number] = self._clock()
             for old in [old for old in self._written if old <= number - self.KEPT]:
                 del self._written[old]
-        finally:
-            if self._number == number:  # else a later one has taken its place
-                self._waiting_since = None
+        elif isinstance(error, (FlyballError, OSError, KeyError)):
+            self._failing_since = started if self._failing_since is None else self._failing_since
+        else:
+            raise error
 
     def hung(self) -> float:
         """Seconds since heartbeats have not been written, 0 when they are."""

@@ -279,3 +279,57 @@ async def test_how_long_a_receiver_tries_to_connect_is_remembered_until_it_is_co
     members.answers["m1"] = snapshot(channel=channel())
     await asyncio.sleep(1)
     assert (await watch.look(shard("m1"), 0.0))["m1"].connecting_since is None
+
+
+async def test_the_end_of_one_looks_second_cuts_no_probe_of_the_next_look(members: Members) -> None:
+    """One member refuses at once and is probed again, while another's silence of the first look still counts."""
+    members.answers = {"a": refused(), "b": None}
+    watch, one = watch_of(members), shard("a", "b")
+    looking = asyncio.create_task(watch.look(one, 0.0))
+    await asyncio.sleep(0.5)
+    looking.cancel()
+    members.answers["a"] = None
+    await asyncio.sleep(0.1)
+    await watch.look(one, 0.0)
+    await asyncio.sleep(0.5)
+    seen = await watch.look(one, 10.0)
+    assert (seen["a"].failures, seen["b"].failures) == (1, 1)
+    assert seen["a"].reach is Reach.REFUSED
+    watch.stop()
+
+
+async def test_a_probe_that_is_given_up_with_its_watch_says_nothing_of_the_member(members: Members) -> None:
+    members.answers = {"a": snapshot()}
+    watch, one = watch_of(members), shard("a")
+    await watch.look(one, 0.0)
+    members.answers["a"] = None
+    looking = asyncio.create_task(watch.look(one, -1.0))
+    await asyncio.sleep(0.1)
+    watch.stop()
+    assert (await looking)["a"].reach is Reach.OK
+
+
+class Immediate(Members):
+    """Answers by a future that is done, as sessions that are kept do."""
+
+    def probe(self, shard: Shard, member: MemberSpec, on_lost: Callable[[], None]) -> "asyncio.Future[Snapshot]":
+        self.asked.append(member.name)
+        future: asyncio.Future[Snapshot] = asyncio.get_running_loop().create_future()
+        answer = self.answers[member.name]
+        if isinstance(answer, Exception):
+            future.set_exception(answer)
+        elif answer is not None:
+            future.set_result(answer)
+        return future
+
+
+async def test_a_probe_needs_no_task_of_its_own() -> None:
+    members = Immediate()
+    members.answers = {"a": snapshot(), "b": refused(), "c": None}
+    before = asyncio.all_tasks()
+    watch = watch_of(members)
+    looking = asyncio.create_task(watch.look(shard("a", "b", "c"), 0.0))
+    await asyncio.sleep(0.1)
+    assert asyncio.all_tasks() - before == {looking}
+    seen = await looking
+    assert [member.reach for member in seen.values()] == [Reach.OK, Reach.REFUSED, Reach.SILENT]
