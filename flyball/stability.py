@@ -8,14 +8,15 @@ try one out and throw it away.
     Persistence               a finding counts only once it has lasted
     AntiFlap                  a shard that has just failed over is left alone for a while
     Budget, take_all          at most so many disruptive steps at once, and in a while
+    Turns                     urgent steps take turns, in the order in which they were asked for
     fleet_suspects_observer   when many shards look dead at once, it is the observer that is ill
 
 None of them is a safety rule: data stays safe if all of them are wrong, for no safety rests on a clock. They
 keep the cure from being worse than the disease.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from random import Random
 
 _EPSILON = 1e-6
@@ -183,6 +184,58 @@ def take_all(budgets: Sequence[Budget], now: float, holder: str) -> tuple[Budget
     taken = tuple(budget.take(now, holder) for budget in budgets)
     granted = tuple(budget for budget in taken if budget is not None)
     return granted if len(granted) == len(taken) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """Places for steps that are urgent and many at once, given in the order in which they were asked for.
+
+    One process begins three hundred failovers no faster together than one after the other, but together the first of
+    them ends no sooner than the last. So only some have a place, and the rest wait in a row; a handful never waits.
+    A step that has not ended after ``patience`` goes on, and its place is free: it waits for something that
+    the others must not wait for.
+
+    :param at_once: places.
+    :param patience: seconds for which a place is kept.
+    """
+
+    at_once: int
+    patience: float
+    holders: Mapping[str, float] = field(default_factory=dict)
+    """Who has a place, and since when."""
+    waiting: tuple[str, ...] = ()
+
+    def ahead(self, who: str, now: float) -> int:
+        """How many must end, or be given up, before ``who`` may begin; 0 when it may now."""
+        if (not self.holders and not self.waiting) or who in self.holders:
+            return 0
+        position = self.waiting.index(who) if who in self.waiting else len(self.waiting)
+        return max(0, position + 1 - self._free(now))
+
+    def ask(self, who: str) -> "Turns":
+        """With ``who`` at the end of the row, or where it stands in it already."""
+        return self if who in self.waiting or who in self.holders else replace(self, waiting=(*self.waiting, who))
+
+    def take(self, who: str, now: float) -> "Turns":
+        """With a place for ``who`` from now on, free or not: whoever has begun has one."""
+        if who in self.holders:
+            return self
+        return replace(self.without(who), holders={**self.holders, who: now})
+
+    def without(self, who: str) -> "Turns":
+        """With ``who`` neither in a place nor in the row."""
+        if who not in self.holders and who not in self.waiting:
+            return self
+        holders = {holder: since for holder, since in self.holders.items() if holder != who}
+        return replace(self, holders=holders, waiting=tuple(other for other in self.waiting if other != who))
+
+    def due(self, now: float) -> tuple[str, ...]:
+        """Those of the row who may begin now."""
+        return self.waiting[: max(0, self._free(now))]
+
+    def _free(self, now: float) -> int:
+        """Places that nobody has; less than none where some have begun without one."""
+        return self.at_once - sum(now - since < self.patience for since in self.holders.values())
 
 
 def fleet_suspects_observer(dead: int, total: int) -> bool:

@@ -1,15 +1,16 @@
 """Budgets: how many voluntary disruptive steps may be in flight, for a shard, a keyspace and the fleet.
 
-A *move* is a planned change of primary, a *clone* a member made anew. Failovers have no budget of their own: waiting
-costs writes; the fleet's guard against an observer that sees ghosts is ``fleet_suspects_observer``. What a budget
-refuses is asked again at the next look, and the decision says so.
+A *move* is a planned change of primary, a *clone* a member made anew. What a budget refuses is asked again at the next
+look, and the decision says so. Failovers have none of that kind: waiting costs writes. Where very many are due at once
+they take turns (``FAILOVERS``), since then each but the last is over sooner; the fleet's guard against an observer that
+sees ghosts is ``fleet_suspects_observer``.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
-from flyball.stability import Budget, take_all
+from flyball.stability import Budget, Turns, take_all
 
 
 class Kind(Enum):
@@ -32,6 +33,9 @@ _LIMITS: dict[Kind, tuple[Budget, Budget, Budget]] = {
     Kind.CLONE: (Budget(1, 6, 600.0), Budget(2, 12, 600.0), Budget(4, 24, 600.0)),
 }
 """For a shard, a keyspace, the fleet: at once, per window, window in seconds."""
+
+FAILOVERS = Turns(at_once=16, patience=5.0)
+"""Emergency failovers of the fleet: as many as one process carries out in a second, and the time that ten take."""
 
 Scopes = tuple[Budget, Budget, Budget]
 

@@ -23,14 +23,14 @@ from flyball.records import Failover, Operation, Shard
 from flyball.records.failover import Outcome as Ended
 from flyball.records.failover import Step as DoneStep
 from flyball.records.failover import StepState
-from flyball.records.shard import Phase, Transition
+from flyball.records.shard import Mode, Phase, Transition
 from flyball.store.port import ConflictError, Records, no_such
-from flyball_topology.budgets import Budgets, Kind
+from flyball_topology.budgets import FAILOVERS, Budgets, Kind
 from flyball_topology.cache import Cache
 from flyball_topology.crashpoints import CrashPoints
 from flyball_topology.decide import FENCE_TRY, decide
 from flyball_topology.diagnose import diagnose
-from flyball_topology.failover import lost_by_own_word
+from flyball_topology.failover import Queued, begins, lost_by_own_word
 from flyball_topology.fetching import FETCH_TRY
 from flyball_topology.findings import Kind as Kinds
 from flyball_topology.members import Members
@@ -111,6 +111,7 @@ class ShardController:
         self._memory: dict[str, _Memory] = {}
         self._lost: set[str] = set()
         self._budgets = Budgets()
+        self._turns = FAILOVERS
         self._reached_at = clock()
 
     # --- the loop's four functions ------------------------------------------------------------------------
@@ -134,6 +135,7 @@ class ShardController:
         failovers = tuple(f for f in self._failovers.about(key) if not f.status.outcome.ended)
         operations = tuple(o for o in self._operations.about(key) if _touches(o, shard))
         self._give_back(shard, operations)
+        self._keep_turn(shard, now)
         view = View(
             now=now,
             shard=shard,
@@ -146,7 +148,7 @@ class ShardController:
             tried=dict(memory.tried),
             moves=self._budgets.of(Kind.MOVE, key, shard.spec.keyspace),
             clones=self._budgets.of(Kind.CLONE, key, shard.spec.keyspace),
-            fleet=Fleet(len(self._memory), len(self._lost)),
+            fleet=Fleet(len(self._memory), len(self._lost), self._turns.ahead(key, now)),
             beat_hung=memory.watch.beats.hung(),
         )
         (self._lost.add if lost_by_own_word(view) else self._lost.discard)(key)
@@ -162,6 +164,8 @@ class ShardController:
     async def act(self, key: str, step: Step, /) -> Outcome:
         """Carry out the step. A member's refusal is the next view's business, not the loop's."""
         memory = self._of(key)
+        if begins(step):
+            self._turns = self._turns.take(key, self._clock())
         if memory.by_watch and await self._has_changed(key, memory):
             return Outcome.CHANGED
         started, moment = self._clock(), self._today()
@@ -207,6 +211,10 @@ class ShardController:
     ) -> None:
         """Publish the status at rest, and when something failed."""
         self._metrics.decided(key, decision)
+        if isinstance(decision, Queued):
+            self._turns = self._turns.ask(key)
+        elif key in self._turns.waiting:
+            self._turns = self._turns.without(key)
         memory = self._of(key)
         memory.waits = memory.rests = decision.step is None  # for something that only a new look can show
         if view is None or memory.shard is None:
@@ -239,6 +247,7 @@ class ShardController:
         if memory is not None:
             memory.watch.stop()
         self._lost.discard(key)
+        self._turns = self._turns.without(key)
         self._members.forget(key)
         self._metrics.forget(key)
 
@@ -318,6 +327,16 @@ class ShardController:
         cloning = {operation.name for operation in operations if operation.status.phase is not None}
         self._budgets.give_back(Kind.MOVE, shard.name, shard.spec.keyspace, moving)
         self._budgets.give_back(Kind.CLONE, shard.name, shard.spec.keyspace, cloning)
+
+    def _keep_turn(self, shard: Shard, now: float) -> None:
+        """A failover in flight has a place, whoever began it; when it ends, the next ones are looked at."""
+        key, transition = shard.name, shard.status.transition
+        if transition is not None and transition.mode is Mode.EMERGENCY:
+            self._turns = self._turns.take(key, now)
+        elif key in self._turns.holders:
+            self._turns = self._turns.without(key)
+            for due in self._turns.due(now):
+                self._wake(due)
 
     def _forget_what_helped(self, memory: _Memory, view: View) -> None:
         if memory.tried:

@@ -2,15 +2,20 @@
 
 It begins only where it can end: when fencing every member that answers would revoke the old reign. Otherwise nothing
 is touched, and the decision says which members are missing. It holds back when the shard has failed over twice in a
-row (anti-flap), and when so many primaries look dead at once that the observer is the likelier fault.
+row (anti-flap), and when so many primaries look dead at once that the observer is the likelier fault. Where many deaths
+are real, for replicas have seen them too, the failovers take turns; a person's own is begun at once.
 """
 
+from dataclasses import dataclass
+
+from flyball.decision import Decision
 from flyball.errors import Code
 from flyball.records import Failover
 from flyball.records.failover import Outcome
 from flyball.records.shard import Mode, Phase, Transition
 from flyball.stability import AntiFlap, fleet_suspects_observer
-from flyball_topology.changes import Deciding, failover_change, new_failover, refuse, status_with, take, wait
+from flyball_topology.budgets import FAILOVERS
+from flyball_topology.changes import Deciding, failover_change, new_failover, refuse, set_point, status_with, take, wait
 from flyball_topology.findings import Finding, Kind
 from flyball_topology.revocation import describe_missing, unrevokable
 from flyball_topology.steps import Step
@@ -20,6 +25,11 @@ HOLD = 0.5
 """Seconds between two looks while the observer is suspect: hundreds of shards may look."""
 
 CAUSES = frozenset({Kind.PRIMARY_DEAD, Kind.PRIMARY_CLOSED, Kind.PRIMARY_CANNOT_WRITE})
+
+
+@dataclass(frozen=True, slots=True)
+class Queued(Decision[Step]):
+    """Everything speaks for a failover, and it is not this shard's turn yet."""
 
 
 def start(view: View, cause: Finding, seen: tuple[str, ...]) -> Deciding:
@@ -44,6 +54,8 @@ def start(view: View, cause: Finding, seen: tuple[str, ...]) -> Deciding:
         why = "when so many look dead at once, the observer is suspect"
         awaited = ("a replica that has lost the primary too", "the other shards' primaries")
         return wait(view, why, *awaited, seen=seen, refused=refused, again=HOLD)
+    if view.fleet.ahead:
+        return _queued(view, seen)
     issued = view.shard.status.issued + 1
     change = new_failover(view, issued, str(cause))
     step = Step(
@@ -52,6 +64,20 @@ def start(view: View, cause: Finding, seen: tuple[str, ...]) -> Deciding:
         failover=change,
     )
     return take(view, step, str(cause), seen=seen)
+
+
+def _queued(view: View, seen: tuple[str, ...]) -> Queued:
+    """How many are before it is told roughly: a status that told each step of the row would be written at each."""
+    most = FAILOVERS.at_once
+    while most < view.fleet.ahead:
+        most *= 4
+    return Queued(
+        wanted=set_point(view),
+        seen=seen,
+        refused=(f"failover: the fleet's budget, {FAILOVERS.at_once} at once, is spent; at most {most} are before it",),
+        why="so many primaries were lost at once that their failovers take turns",
+        awaited=("its turn, when those before it have ended",),
+    )
 
 
 def answer(view: View, failover: Failover) -> Deciding:
@@ -71,6 +97,12 @@ def answer(view: View, failover: Failover) -> Deciding:
         failover=failover_change(view, failover.name, Outcome.RUNNING, term=issued, from_primary=view.reign.primary),
     )
     return take(view, step, f"{failover.name} asks for a failover")
+
+
+def begins(step: Step) -> bool:
+    """Whether the step begins an emergency failover by itself."""
+    spec = step.failover.spec if step.failover else None
+    return spec is not None and spec.mode == "emergency"
 
 
 def _transition(issued: int, failover: str, reason: str) -> Transition:

@@ -160,6 +160,8 @@ class Fleet:
 
     shards: int = 1
     lost: int = 0
+    ahead: int = 0
+    """How many failovers of other shards must end before one of this shard may begin."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,16 @@ import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
+
+import pytest
 
 from flyball.records import Shard
 from flyball.secrets import FileSecrets
+from flyball.stability import Turns
 from flyball.store.sqlite import SqliteRecords
+from flyball_topology import controller
 from flyball_topology.metrics import Metrics
 from flyball_topology.service import Means, State, lead
 from flyball_topology.sql_members import SqlMembers
@@ -85,5 +90,25 @@ async def test_many_silent_primaries_at_once_are_held_said_and_let_go_once_repli
         assert {s.status.decision.why for s in shards} == {"when so many look dead at once, the observer is suspect"}
         assert all(s.status.issued == 1 for s in shards)
         world.fleet.give_up()
+        await world.until(lambda: all(took is not None for took in world.fleet.took().values()))
+        assert world.fleet.serving() == SHARDS
+
+
+async def test_very_many_deaths_take_turns_and_each_that_waits_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places = {"elsewhere": inf}
+    monkeypatch.setattr(controller, "FAILOVERS", Turns(at_once=1, patience=60.0, holders=places))
+    async with led(tmp_path, reigning=True) as world:
+        await world.until(lambda: world.fleet.watched() == 3 * SHARDS)
+        taken = world.fleet.take(SHARDS, "kill")
+        async with asyncio.timeout(60):
+            while True:
+                shards = await world.statuses(taken)
+                if all(any("fleet's budget" in text for text in s.status.decision.refused) for s in shards):
+                    break
+                await asyncio.sleep(0.05)
+        assert all(s.status.issued == 1 for s in shards)
+        places["elsewhere"] = -inf  # its place is kept no longer
         await world.until(lambda: all(took is not None for took in world.fleet.took().values()))
         assert world.fleet.serving() == SHARDS

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flyball.stability import AntiFlap, Backoff, Budget, Persistence, fleet_suspects_observer, take_all
+from flyball.stability import AntiFlap, Backoff, Budget, Persistence, Turns, fleet_suspects_observer, take_all
 
 
 @given(attempt=st.integers(1, 10_000), seed=st.integers())
@@ -175,6 +175,58 @@ def test_all_budgets_are_taken_from_or_none():
     busy = granted[0]
     assert take_all((busy, granted[1]), 0, "b") is None
     assert take_all((shard, granted[1]), 0, "b") is not None
+
+
+def of_three(*holders, waiting=()):
+    turns = Turns(at_once=3, patience=5.0)
+    for holder in holders:
+        turns = turns.take(holder, 0)
+    for who in waiting:
+        turns = turns.ask(who)
+    return turns
+
+
+def test_a_handful_never_waits_for_its_turn():
+    assert [of_three(*"ab"[:begun]).ahead("c", 0) for begun in range(3)] == [0, 0, 0]
+
+
+def test_the_rest_wait_in_the_order_in_which_they_asked():
+    turns = of_three("a", "b", "c", waiting=("d", "e"))
+    assert [turns.ahead(who, 0) for who in "adef"] == [0, 1, 2, 3]
+    assert turns.due(0) == ()
+    freed = turns.without("b")
+    assert [freed.ahead(who, 0) for who in "def"] == [0, 1, 2]
+    assert freed.due(0) == ("d",)
+    assert freed.take("d", 1).ahead("e", 1) == 1
+
+
+def test_who_asks_late_does_not_overtake():
+    turns = of_three("a", "b", waiting=("d", "e"))
+    assert turns.ahead("f", 0) == 2
+
+
+def test_asking_again_keeps_the_turn():
+    turns = of_three("a", "b", "c", waiting=("d", "e"))
+    assert turns.ask("d") == turns
+    assert turns.ask("a") == turns
+
+
+def test_who_gave_up_waiting_holds_nobody_back():
+    turns = of_three("a", "b", "c", waiting=("d", "e")).without("d")
+    assert turns.ahead("e", 0) == 1
+
+
+def test_one_that_does_not_end_gives_its_place_to_another():
+    turns = of_three("a", "b", "c", waiting=("d",))
+    assert turns.ahead("d", 4.9) == 1
+    assert turns.ahead("d", 5.0) == 0
+
+
+def test_whoever_has_begun_has_a_place_free_or_not():
+    turns = of_three("a", "b", "c", waiting=("d",)).take("e", 0)
+    assert turns.ahead("e", 0) == 0
+    assert turns.ahead("d", 0) == 2
+    assert turns.take("e", 4) == turns
 
 
 @pytest.mark.parametrize("total", [1, 2, 3])

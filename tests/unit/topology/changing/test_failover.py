@@ -8,6 +8,7 @@ from flyball.errors import Code
 from flyball.records.failover import Outcome
 from flyball.records.shard import Mode, Phase
 from flyball_topology.decide import decide
+from flyball_topology.failover import Queued
 from flyball_topology.view import Fleet, Reach
 from tests.unit.topology.views import (
     NOW,
@@ -105,6 +106,26 @@ def test_a_death_that_a_replica_confirms_is_believed_even_then():
 
 def test_few_deaths_are_believed():
     assert begun(replace(lonely(dead(healthy(), "m1", Reach.SILENT)), fleet=Fleet(shards=10, lost=3)))
+
+
+def test_of_very_many_real_deaths_each_waits_for_its_turn_and_says_how_many_are_before_it():
+    view = replace(dead(healthy(), "m1"), fleet=Fleet(shards=1000, lost=0, ahead=50))
+    decision = decide(view)
+    assert isinstance(decision, Queued)
+    assert decision.step is None
+    assert "the fleet's budget, 16 at once, is spent; at most 64 are before it" in decision.refused[0]
+    assert "its turn" in decision.awaited[0]
+    nearer = replace(view, fleet=Fleet(shards=1000, lost=0, ahead=49))
+    assert decide(nearer) == decision  # else the status would be written at each step of the row
+
+
+def test_one_that_may_not_fail_over_anyway_stands_in_nobodys_way():
+    view = replace(dead(dead(healthy(), "m1"), "m3"), fleet=Fleet(shards=1000, lost=0, ahead=50))
+    assert not isinstance(decide(view), Queued)
+
+
+def test_a_person_waits_for_no_turn():
+    assert begun(replace(request(healthy(), "emergency"), fleet=Fleet(shards=1000, ahead=50)))
 
 
 def test_a_person_gets_one_from_a_living_primary():
