@@ -8,7 +8,7 @@ import re
 from decimal import Decimal
 from typing import Annotated
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, WithJsonSchema
 
 from flyball.errors import Code, InputError
 
@@ -45,5 +45,9 @@ def check_quantity(text: str) -> str:
     return text
 
 
-Quantity = Annotated[str, AfterValidator(check_quantity)]
+Quantity = Annotated[
+    str,
+    AfterValidator(check_quantity),
+    WithJsonSchema({"type": "string", "pattern": f"^{_FORM.pattern}$", "maxLength": 32}),
+]
 """An amount, kept as it was written."""

@@ -9,7 +9,7 @@ they are camelCase.
 import re
 from typing import Annotated, Any, ClassVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
 API_VERSION = "flyball.dev/v1alpha1"
@@ -28,7 +28,11 @@ def check_label(name: str) -> str:
     return name
 
 
-Label = Annotated[str, AfterValidator(check_label)]
+Label = Annotated[
+    str,
+    AfterValidator(check_label),
+    WithJsonSchema({"type": "string", "pattern": f"^{_LABEL.pattern}$", "maxLength": LONGEST_NAME}),
+]
 """A name that works as a DNS label."""
 
 
