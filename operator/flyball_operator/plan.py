@@ -141,7 +141,8 @@ def _may_run(view: KeyspaceView, member: MemberView) -> bool:
 def _declarations(view: KeyspaceView, shard: DesiredShard) -> Iterator[Step]:
     record = view.shards.get(shard.name)
     if record is None:
-        if all(needs.works(view.member(name)) and view.member(name).pod for name in shard.members):
+        members = [view.member(name) for name in shard.members]
+        if all(needs.works(member) and not is_foreign(view, member) for member in members):
             yield CreateShard(shard.name, declare.first_spec(view, shard))
         return
     spec = declare.next_spec(view, shard, record)

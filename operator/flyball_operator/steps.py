@@ -5,7 +5,15 @@ What takes something away names it by its uid: an object that was made anew unde
 
 from dataclasses import dataclass
 
-from flyball.declaring import CreateShard, DeleteShard, MovePrimary, RecordStep, ReplaceShard
+from flyball.declaring import (
+    CreateShard,
+    DeleteShard,
+    HoldKeyspace,
+    MovePrimary,
+    RecordStep,
+    ReleaseKeyspace,
+    ReplaceShard,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +131,10 @@ Step = (
     | RemoveClaim
 )
 """What the operator does, one at a time."""
+
+
+RELEASES = (HoldKeyspace, ReleaseKeyspace)
+"""After these the Keyspace that was read is not the one that stands, or stands no more: its status is left alone."""
 
 
 def in_words(step: Step) -> str:

@@ -1,0 +1,97 @@
+"""The controller of keyspaces: observe, plan, act one step, record; one key a keyspace."""
+
+import contextlib
+import logging
+from random import Random
+
+from flyball.conditions import conditions_of_failure, status_after
+from flyball.controller import Deadlines, describe
+from flyball.decision import Decision
+from flyball.errors import FlyballError
+from flyball.loop import Loop, LoopHooks, Outcome
+from flyball.records import Condition, Keyspace
+from flyball.stability import Backoff
+from flyball.store import ConflictError, Records
+from flyball_operator import steps
+from flyball_operator.acts import Tools, act
+from flyball_operator.conditions import conditions_of
+from flyball_operator.observe import Observer
+from flyball_operator.plan import plan
+from flyball_operator.steps import Step
+from flyball_operator.view import Gone, KeyspaceView
+
+logger = logging.getLogger(__name__)
+
+DEADLINES = Deadlines(observe=30.0, act=30.0, record=10.0)
+"""Seconds. Every step is a few calls to the API; nothing waits in one."""
+
+INTERVAL = 20.0
+"""Seconds between two looks when nothing happens; a pod or a record that changes is an edge."""
+
+View = KeyspaceView | Gone
+
+
+class KeyspaceController:
+    """What the operator does for each keyspace."""
+
+    def __init__(self, observer: Observer, tools: Tools, records: Records) -> None:
+        self._observer = observer
+        self._tools = tools
+        self._records = records
+        self._keyspaces: dict[str, Keyspace] = {}
+
+    async def observe(self, key: str) -> View:
+        """See :class:`flyball.loop.Controller`."""
+        view = await self._observer.look(key)
+        if isinstance(view, KeyspaceView):
+            self._keyspaces[key] = view.keyspace
+        else:
+            self._keyspaces.pop(key, None)
+        return view
+
+    def decide(self, key: str, view: View) -> Decision[Step]:
+        """See :class:`flyball.loop.Controller`."""
+        if isinstance(view, Gone):
+            return Decision(f"no keyspace {key}", why="it is gone")
+        return plan(view)
+
+    async def act(self, key: str, step: Step) -> Outcome:
+        """See :class:`flyball.loop.Controller`."""
+        logger.info("%s", steps.in_words(step), extra={"keyspace": key, "step": type(step).__name__})
+        return await act(self._tools, self._keyspaces[key], step)
+
+    async def record(
+        self, key: str, view: View | None, decision: Decision[Step], outcome: Outcome | Exception | None
+    ) -> None:
+        """See :class:`flyball.loop.Controller`."""
+        if isinstance(view, Gone):
+            return
+        if isinstance(outcome, Exception):
+            keyspace = await self._records.get(Keyspace, key)
+            code = outcome.code if isinstance(outcome, FlyballError) else None
+            if keyspace is not None:
+                await self._write(keyspace, conditions_of_failure(keyspace, code, describe(outcome)))
+        elif view is not None and not isinstance(decision.step, steps.RELEASES):
+            await self._write(view.keyspace, conditions_of(view, decision))
+
+    async def _write(self, keyspace: Keyspace, conditions: tuple[Condition, ...]) -> None:
+        status = status_after(keyspace, conditions)
+        if status == keyspace.status:
+            return
+        with contextlib.suppress(ConflictError):  # the next pass sees what changed, and says it then
+            await self._records.replace_status(keyspace.model_copy(update={"status": status}))
+
+
+def keyspace_loop(
+    controller: KeyspaceController, random: Random, hooks: LoopHooks | None = None
+) -> Loop[str, View, Step]:
+    """The loop that runs the controller."""
+    return Loop(
+        "keyspaces",
+        controller,
+        interval=INTERVAL,
+        deadlines=DEADLINES,
+        backoff=Backoff(0.5, 30.0, random),
+        in_a_row=500,
+        hooks=hooks,
+    )

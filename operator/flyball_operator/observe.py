@@ -1,0 +1,182 @@
+"""Looking at one keyspace: its records, and the objects that were made for it, by their labels.
+
+What cannot be read because the account may not (nodes, storage classes: they belong to no namespace) is unknown, and
+stays so for a while; a keyspace needs neither. Everything else that cannot be read fails the pass: half a view would be
+taken for the whole.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from flyball.attempts import Attempts
+from flyball.credentials import ensure_authority
+from flyball.errors import ClusterError, Code, InputError
+from flyball.expand import DesiredShard, expand
+from flyball.kubernetes import Api, Resource, everything
+from flyball.kubernetes.resources import CLAIMS, NODES, PODS, SECRETS, STORAGE_CLASSES
+from flyball.leaving import ordinal
+from flyball.member.accounts import authority_name, credentials_name
+from flyball.records import Failover, Keyspace, Shard
+from flyball.secrets import Secrets
+from flyball.store import Records, Selector
+from flyball_operator import naming, wanted
+from flyball_operator.manifests.access import Reader
+from flyball_operator.objects import Object
+from flyball_operator.reading import read_claim, read_pod
+from flyball_operator.view import Gone, KeyspaceView, MemberView
+
+FORBIDDEN_FOR = 300.0
+"""Seconds until something that the account may not read is asked for again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Eyes:
+    """What an observer looks with.
+
+    :param reader: the topology service's account; None where it has its rights otherwise.
+    :param clock: seconds of a clock that only moves forward.
+    :param today: the wall clock, for certificates and for the grace of pods.
+    """
+
+    api: Api
+    namespace: str
+    records: Records
+    secrets: Secrets
+    reader: Reader | None
+    attempts: Attempts
+    clock: Callable[[], float]
+    today: Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class _Unbound:
+    """What was read of things that belong to no namespace."""
+
+    nodes: Mapping[str, bool]
+    classes: Mapping[str, bool]
+
+
+class Observer:
+    """Makes views of keyspaces in one namespace."""
+
+    def __init__(self, eyes: Eyes) -> None:
+        self._eyes = eyes
+        self._forbidden: dict[str, float] = {}
+
+    async def look(self, name: str) -> KeyspaceView | Gone:
+        """The keyspace as it is now."""
+        keyspace = await self._eyes.records.get(Keyspace, name)
+        if keyspace is None:
+            return Gone()
+        where = Selector(keyspace=name)
+        shards = {shard.name: shard for shard in await self._eyes.records.list(Shard, where)}
+        failovers = tuple(one for one in await self._eyes.records.list(Failover, where) if not one.status.outcome.ended)
+        desired = expand(keyspace)
+        _check_names(desired)
+        found = {wanted.label(one): one for kind in wanted.KINDS for one in await self._list(kind, keyspace)}
+        held = await self.hold(keyspace)
+        complete = wanted.is_complete(keyspace, held)
+        stale: tuple[str, ...] = ()
+        if held is not None and complete:
+            present = {one["metadata"]["name"]: one for one in await self._list(SECRETS, keyspace)}
+            stale = wanted.stale_secrets(keyspace, desired, held, present, self._eyes.today())
+        now = self._eyes.clock()
+        return KeyspaceView(
+            keyspace=keyspace,
+            desired=desired,
+            shards=shards,
+            members=await self._members(keyspace, desired, shards),
+            failovers=failovers,
+            credentials=complete,
+            stale=stale,
+            unapplied=wanted.unapplied(wanted.objects(keyspace, desired, self._eyes.reader), found),
+            resting=frozenset(shard for shard in shards if self._eyes.attempts.rests(shard, now)),
+        )
+
+    async def hold(self, keyspace: Keyspace) -> wanted.Held | None:
+        """The keyspace's secrets; None while they are not made."""
+        given = keyspace.spec.certificates.authority_secret
+        credentials = await self._eyes.secrets.get(credentials_name(keyspace.name))
+        if credentials is None or (
+            given is None and await self._eyes.secrets.get(authority_name(keyspace.name)) is None
+        ):
+            return None
+        return wanted.Held(credentials, await ensure_authority(self._eyes.secrets, keyspace.name, given))
+
+    async def _members(
+        self, keyspace: Keyspace, desired: tuple[DesiredShard, ...], shards: Mapping[str, Shard]
+    ) -> dict[str, MemberView]:
+        pods = {one["metadata"]["name"]: one for one in await self._list(PODS, keyspace)}
+        claims: dict[str, list[Object]] = {}
+        for claim in await self._list(CLAIMS, keyspace):
+            claims.setdefault(claim["metadata"]["labels"].get(naming.MEMBER, ""), []).append(claim)
+        owners = {name: shard.name for shard in desired for name in shard.members}
+        owners |= {member.name: shard.name for shard in shards.values() for member in shard.spec.members}
+        for one in (*pods.values(), *(claim for found in claims.values() for claim in found)):
+            labels = one["metadata"]["labels"]
+            owners.setdefault(labels.get(naming.MEMBER, ""), labels.get(naming.SHARD, ""))
+        owners.pop("", None)
+        nodes = await self._nodes({pod["spec"].get("nodeName", "") for pod in pods.values()})
+        every = [claim for found in claims.values() for claim in found]
+        classes = await self._classes({claim["spec"].get("storageClassName", "") for claim in every})
+        unbound = _Unbound(nodes, classes)
+        ordered = sorted(owners.items(), key=lambda owner: (owner[1], ordinal(owner[0]), owner[0]))
+        return {
+            name: self._member(name, shard, pods.get(name), claims.get(name, []), unbound) for name, shard in ordered
+        }
+
+    def _member(self, name: str, shard: str, pod: Object | None, claims: list[Object], unbound: _Unbound) -> MemberView:
+        read = (read_claim(claim, unbound.classes) for claim in claims)
+        seen = None if pod is None else read_pod(pod, unbound.nodes, self._eyes.today())
+        if seen is not None and seen.ready:
+            self._eyes.attempts.works(name)
+        return MemberView(
+            name=name,
+            shard=shard,
+            pod=seen,
+            claims=tuple(sorted((claim for claim in read if claim is not None), key=lambda claim: claim.volume)),
+            rests=self._eyes.attempts.rests(name, self._eyes.clock()),
+            trouble=self._eyes.attempts.trouble(name),
+        )
+
+    async def _list(self, resource: Resource, keyspace: Keyspace) -> list[Object]:
+        return await everything(
+            self._eyes.api, resource, self._eyes.namespace, labels=naming.keyspace_labels(keyspace.name)
+        )
+
+    async def _nodes(self, names: set[str]) -> dict[str, bool]:
+        found = await self._unbound(NODES, names)
+        return {name: bool(node.get("spec", {}).get("unschedulable")) for name, node in found.items()}
+
+    async def _classes(self, names: set[str]) -> dict[str, bool]:
+        found = await self._unbound(STORAGE_CLASSES, names)
+        return {name: bool(one.get("allowVolumeExpansion")) for name, one in found.items()}
+
+    async def _unbound(self, resource: Resource, names: set[str]) -> dict[str, Object]:
+        """Objects that belong to no namespace; none of them where the account may not read them."""
+        found: dict[str, Object] = {}
+        if self._eyes.clock() < self._forbidden.get(resource.plural, 0.0):
+            return found
+        for name in sorted(names - {""}):
+            try:
+                one = await self._eyes.api.get(resource, None, name)
+            except ClusterError as error:
+                if error.code is not Code.API_FORBIDDEN:
+                    raise
+                self._forbidden[resource.plural] = self._eyes.clock() + FORBIDDEN_FOR
+                return found
+            if one is not None:
+                found[name] = one
+        return found
+
+
+def _check_names(desired: tuple[DesiredShard, ...]) -> None:
+    for shard in desired:
+        if len(shard.name) > naming.LONGEST_SHARD:
+            raise InputError(
+                Code.NOT_A_NAME,
+                f"shard {shard.name!r} has {len(shard.name)} characters; its Services' names have room for "
+                f"{naming.LONGEST_SHARD}",
+                "Choose a shorter name for the keyspace.",
+            )
