@@ -4,7 +4,7 @@ BIN := .venv/bin
 comma := ,
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo mysql test simulate lint format bench chaos lock kubernetes clean
+.PHONY: help venv demo mysql test simulate lint format bench chaos lock kubernetes cluster cluster-down images clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -48,7 +48,16 @@ lock: .venv/complete  ## write the locks anew from pyproject.toml
 	$(BIN)/python tools/lock.py $(ARGS)
 
 kubernetes: .venv/complete  ## say where Kubernetes is; build it from its Go modules when there is none (minutes)
-	@$(BIN)/python tools/kubernetes/build.py all
+	@$(BIN)/python -m tools.kubernetes.build all
+
+cluster: .venv/complete  ## a Kubernetes of three nodes (NODES=…): the one of KUBECONFIG, else kind, else one made here by root
+	@$(BIN)/python -m tools.kubernetes.cluster up --nodes $(or $(NODES),3)
+
+cluster-down: .venv/complete  ## end the cluster that was made here
+	@$(BIN)/python -m tools.kubernetes.cluster down
+
+images: .venv/complete  ## the images of flyball and of MySQL as archives, built without Docker (root)
+	@$(BIN)/python -m tools.kubernetes.images
 
 clean:  ## remove what was made here; MySQL and Kubernetes stay in the cache
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build

@@ -1,10 +1,11 @@
-"""Write ``requirements.lock`` and ``requirements-demo.lock`` anew from ``pyproject.toml``.
+"""Write ``requirements.lock``, ``requirements-image.lock`` and ``requirements-demo.lock`` anew from ``pyproject.toml``.
 
 A lock holds names, versions and hashes, and no address: packages come from wherever pip is set up to take them
 on the machine that installs, and their hashes say that they are the same ones. Each version's hashes cover all
 of its files, so one lock serves every processor.
 
     requirements.lock        what flyball runs on, what its checks need, and what builds it
+    requirements-image.lock  the part of it that flyball runs on, and is built by: what its image holds
     requirements-demo.lock   the demo's data, installed with --no-deps: only its files are read, never its code
 
     python tools/lock.py              newest versions that pyproject.toml allows
@@ -41,15 +42,19 @@ COMPILE = (
 )
 
 
-def wanted(project: dict[str, Any]) -> list[str]:
-    """Everything that a working tree needs: to run, to check, to build."""
+def needed_in_an_image(project: dict[str, Any]) -> list[str]:
+    """Everything that every component runs on, and what builds them."""
     extras = project["project"]["optional-dependencies"]
     return [
         *project["project"]["dependencies"],
         *(one for extra in ("kubernetes", "operator") for one in extras[extra] if not one.startswith("flyball[")),
-        *project["dependency-groups"]["dev"],
         *project["build-system"]["requires"],
     ]
+
+
+def wanted(project: dict[str, Any]) -> list[str]:
+    """Everything that a working tree needs: to run, to check, to build."""
+    return [*needed_in_an_image(project), *project["dependency-groups"]["dev"]]
 
 
 def without_addresses(lock: str) -> str:
@@ -71,14 +76,19 @@ def only_named(lock: str, requirements: Sequence[str]) -> str:
     return HEADER + "".join(entry for entry in entries if entry.partition("==")[0].lower() in names)
 
 
-def compile_lock(python: Path, requirements: Sequence[str], lock: Path, *, keep: bool, deps: bool) -> None:
-    """Resolve the requirements and write the lock, in place of the old one once it is whole."""
+def compile_lock(
+    python: Path, requirements: Sequence[str], lock: Path, *, kept: Path | None = None, deps: bool
+) -> None:
+    """Resolve the requirements and write the lock, in place of the old one once it is whole.
+
+    :param kept: the lock whose versions stay; None for the newest ones.
+    """
     with tempfile.TemporaryDirectory() as scratch:
         source, out = Path(scratch, "requirements.in"), Path(scratch, "requirements.txt")
         source.write_text("\n".join(requirements) + "\n", encoding="utf-8")
-        if keep and lock.exists():
-            out.write_text(lock.read_text(encoding="utf-8"), encoding="utf-8")
-        command = [str(python), "-m", "piptools", "compile", *COMPILE, *([] if keep else ["--upgrade"])]
+        if kept is not None and kept.exists():
+            out.write_text(kept.read_text(encoding="utf-8"), encoding="utf-8")
+        command = [str(python), "-m", "piptools", "compile", *COMPILE, *(["--upgrade"] if kept is None else [])]
         subprocess.run([*command, f"--output-file={out}", str(source)], cwd=scratch, check=True)
         text = without_addresses(out.read_text(encoding="utf-8"))
         lock.write_text(text if deps else only_named(text, requirements), encoding="utf-8")
@@ -86,7 +96,7 @@ def compile_lock(python: Path, requirements: Sequence[str], lock: Path, *, keep:
 
 
 def main() -> None:
-    """Write both locks."""
+    """Write the locks; what goes into an image has the versions that were checked."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--keep", action="store_true", help="keep the versions that are locked already")
     keep = parser.parse_args().keep
@@ -98,8 +108,10 @@ def main() -> None:
         python = Path(tools, "bin/python")
         subprocess.run([str(python), "-m", "pip", "install", "--quiet", "pip-tools"], check=True)
         demo = project["project"]["optional-dependencies"]["demo"]
-        compile_lock(python, wanted(project), ROOT / "requirements.lock", keep=keep, deps=True)
-        compile_lock(python, demo, ROOT / "requirements-demo.lock", keep=keep, deps=False)
+        every, image, data = (ROOT / f"requirements{part}.lock" for part in ("", "-image", "-demo"))
+        compile_lock(python, wanted(project), every, kept=every if keep else None, deps=True)
+        compile_lock(python, needed_in_an_image(project), image, kept=every, deps=True)
+        compile_lock(python, demo, data, kept=data if keep else None, deps=False)
 
 
 if __name__ == "__main__":

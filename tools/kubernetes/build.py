@@ -10,9 +10,9 @@ The result lies in the cache beside MySQL, in a directory named after what it wa
 another directory. Each program appears by a rename and each part's stamp comes last: whoever sees the stamp may use
 the part. One process builds while the others wait for it; a build that was killed is taken up by the next one.
 
-    python tools/kubernetes/build.py api              build that part where it is missing, and print its directory
-    python tools/kubernetes/build.py all --limit 60   the same for all; waits for another's build so long at most
-    python tools/kubernetes/build.py api --no-build   only say where it is; 1 and the reason where it is not
+    python -m tools.kubernetes.build api              build that part where it is missing, and print its directory
+    python -m tools.kubernetes.build all --limit 60   the same for all; waits for another's build so long at most
+    python -m tools.kubernetes.build api --no-build   only say where it is; 1 and the reason where it is not
 """
 
 import argparse
@@ -38,7 +38,8 @@ BUILD_LIMIT = 5400.0
 
 _COMMANDS = "k8s.io/kubernetes/cmd"
 _VERSION = "k8s.io/component-base/version"
-_RECIPE = b"1"  # another number where this file builds otherwise than before
+_HELM = "helm.sh/helm/v3"
+_RECIPE = b"2"  # another number where this file builds otherwise than before
 
 
 class Part(Enum):
@@ -181,7 +182,9 @@ def _compile(module: str, packages: list[str], target: Path, settings: Mapping[s
             "gitTreeState": "archive",
         }
         flags += "".join(f" -X {_VERSION}.{key}={value}" for key, value in numbers.items())
-        flags += f" -X helm.sh/helm/v3/internal/version.version={helm}"
+        flags += f" -X {_HELM}/internal/version.version={helm}"
+        for name in ("pkg/lint/rules", "pkg/chartutil"):  # what Helm takes a cluster for that it has not asked
+            flags += f" -X {_HELM}/{name}.k8sVersionMajor=1 -X {_HELM}/{name}.k8sVersionMinor={numbers['gitMinor']}"
     _run(["go", "build", "-ldflags", flags, "-o", f"{target}/", *packages], GO / module, settings)
 
 
