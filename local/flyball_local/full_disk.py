@@ -7,6 +7,9 @@ safe as any crash is.
 
 Whether it sleeps follows from two moments: the one in the log, from which it looks each minute, and the one at which
 the disk was last seen full.
+
+A mysqld that cannot start for want of space ends instead, and rests longer after each try: it is tried again as soon as
+there is room.
 """
 
 import os
@@ -61,15 +64,24 @@ class FullDisks:
 
         :param now: seconds since the epoch, as logs tell the time.
         """
-        room = os.statvfs(member)
-        if room.f_bavail * room.f_frsize < ROOM:
-            self._full[member] = now
+        if self._is_full(member, now):
             return False
         waiting = waiting_since(_tail(mysqld.error_log(member)))
         if waiting is None:
             self._full.pop(member, None)
             return False
         return sleeps(waiting, self._full.get(member, waiting), now)
+
+    def has_room_again(self, member: Path, now: float) -> bool:
+        """Whether a disk that was full has room: said once, for a mysqld that ended for want of it."""
+        return not self._is_full(member, now) and self._full.pop(member, None) is not None
+
+    def _is_full(self, member: Path, now: float) -> bool:
+        room = os.statvfs(member)
+        full = room.f_bavail * room.f_frsize < ROOM
+        if full:
+            self._full[member] = now
+        return full
 
 
 def _tail(log: Path) -> str:

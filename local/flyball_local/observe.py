@@ -80,7 +80,6 @@ class Observer:
 
     def _member(self, keyspace: Keyspace, shard: str, name: str) -> MemberView:
         directory = self._home.member(name)
-        rests = self._attempts.rests(name, self._clock())
         try:
             identity = read_identity(directory)
             if identity is not None:
@@ -92,6 +91,9 @@ class Observer:
         if trouble is not None and trouble.code is Code.FOREIGN_DIRECTORY:
             self._attempts.works(name)
         process = self._process(identity) if identity is not None else Process.NONE
+        if process is Process.ENDED and self._disks.has_room_again(directory, time.time()):
+            self._attempts.forget(name)  # it need not rest for what was wrong with the disk
+        rests = self._attempts.rests(name, self._clock())
         if identity is None:
             return MemberView(name, rests=rests, trouble=self._attempts.trouble(name))
         return MemberView(

@@ -1,11 +1,25 @@
 """A mysqld that sleeps for want of space is told from one that does not, and is started anew once there is room."""
 
+import json
+from dataclasses import asdict
 from pathlib import Path
+from random import Random
 
 import pytest
 
+from flyball.attempts import Attempts
+from flyball.records import Keyspace, Metadata
+from flyball.records.keyspace import KeyspaceSpec
+from flyball.secrets import FileSecrets
+from flyball.stability import Backoff
+from flyball.store.memory import MemoryRecords
 from flyball_local import full_disk
 from flyball_local.full_disk import FullDisks, sleeps, waiting_since
+from flyball_local.home import Home
+from flyball_local.identity import Identity, write_identity
+from flyball_local.mysqld import MysqldProcess
+from flyball_local.observe import Observer
+from flyball_local.view import KeyspaceView
 
 WAITS = (
     "2026-11-23T07:52:45.500000Z 16 [ERROR] [MY-000035] [Server] Disk is full writing './relay.000005' (OS errno 28 - "
@@ -13,6 +27,7 @@ WAITS = (
 )
 STARTS = "2026-11-23T07:53:00.000000Z 0 [System] [MY-010116] [Server] mysqld (mysqld 9.7.4) starting as process 4711"
 AT = 1795420365.5
+ENDED = MysqldProcess(data="/nowhere", token="x", pid=1, began=1, boot="another one")
 
 
 def test_the_log_says_since_when_it_waits():
@@ -47,3 +62,31 @@ def test_without_room_it_does_not_sleep_in_vain(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(full_disk, "ROOM", 1)
     assert disks.sleeps_in_vain(tmp_path, AT + 100)
     assert not disks.sleeps_in_vain(tmp_path, AT + 121)
+
+
+async def test_a_member_that_ended_for_want_of_space_rests_no_longer_once_there_is_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    home, records, attempts = Home(tmp_path), MemoryRecords(), Attempts(Backoff(1e6, 1e6, Random(1)))
+    home.prepare()
+    spec = KeyspaceSpec.model_validate({"shards": 1, "replicas": 1, "durability": {"policy": "none"}})
+    keyspace = await records.create(Keyspace(metadata=Metadata(name="shop"), spec=spec))
+    identity = Identity("shop", keyspace.metadata.uid, "shop-x-x", "shop-x-x-1", 1, 20001, 1)
+    home.prepare_member(identity.member)
+    directory = home.member(identity.member)
+    write_identity(directory, identity)
+    (directory / "mysqld.json").write_text(json.dumps(asdict(ENDED)))
+    for _ in range(3):
+        attempts.started(identity.member, 0.0)
+    observer = Observer(home, records, FileSecrets(home.secrets), attempts, lambda: 1.0)
+
+    async def rests() -> bool:
+        seen = await observer.look("shop")
+        assert isinstance(seen, KeyspaceView)
+        return seen.members[identity.member].rests
+
+    assert await rests()
+    monkeypatch.setattr(full_disk, "ROOM", 1 << 62)
+    assert await rests()
+    monkeypatch.setattr(full_disk, "ROOM", 1)
+    assert not await rests()
