@@ -6,7 +6,7 @@ by the service's own effects instead.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from flyball.records.keyspace import DurabilityPolicy, ErrantPolicy
@@ -17,6 +17,8 @@ from tests.simulation.world import Setting
 
 BEGINS = 0.5
 """Seconds before which nothing happens."""
+BESIDES = 0.3
+"""The share of plans in which people do something besides."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,32 @@ def draw(seed: str) -> Plan:
         schedule.append(_fault(random, at, shards, members, setting))
         if random.random() < 0.6:
             moment = at
+    random = Random(f"{seed} besides")
+    if random.random() < BESIDES and not setting.empty and setting.errant is ErrantPolicy.RESEED:
+        setting, more = _besides(random, setting, moment, random.choice(shards), members)
+        schedule += more
     return Plan(seed, setting, tuple(sorted(schedule, key=lambda fault: fault.at)))
+
+
+def _besides(
+    random: Random, setting: Setting, moment: float, shard: str, members: list[str]
+) -> tuple[Setting, list[Fault]]:
+    """What people do in the middle of it all: another durability, one more change of primary, a store put back."""
+    at = round(max(0.01, moment + random.choice((-1, 1)) * _distance(random)), 4)
+    kind = random.choices(("", "durability", "restore", "accept_loss", "switchover", "failover"), (1, 4, 3, 2, 4, 2))[0]
+    match kind:
+        case "":
+            return replace(setting, policy=DurabilityPolicy.NONE), []
+        case "durability":
+            others = ["none:1", "semi-sync:1", *(["semi-sync:2"] if setting.members > 3 else [])]
+            seconds = random.choice((0.0, _lasting(random)))
+            return setting, [Fault(at, kind, shard, random.choice(others), seconds)]
+        case "restore":
+            return setting, [Fault(at, kind, seconds=_lasting(random))]
+        case "switchover":
+            return setting, [_request(random, kind, at, [shard], members)]
+        case _:
+            return setting, [Fault(at, kind, shard)]
 
 
 def _distance(random: Random) -> float:

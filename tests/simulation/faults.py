@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from flyball.records import Failover, Operation
+from flyball.records.keyspace import DurabilityPolicy, DurabilitySpec
 from flyball.records.shard import Intent
 from tests.simulation.client import CLIENTS
 from tests.simulation.network import NOBODY, Way
@@ -222,7 +223,31 @@ def _conflict(world: "World", fault: Fault) -> None:
     if record is not None:
         labels = {**record.metadata.labels, "touched": f"{world.loop.time():.4f}"}
         metadata = record.metadata.model_copy(update={"labels": labels})
-        world.start_outside(world.records.replace_metadata(record.model_copy(update={"metadata": metadata})))
+        world.start_outside(lambda: world.records.replace_metadata(record.model_copy(update={"metadata": metadata})))
+
+
+def _restore(world: "World", fault: Fault) -> Undo:
+    """Whoever keeps the store puts back the copy that was made when the fault began: rule 10."""
+    shelf = world.records._shelf
+    records, leases = {kind: dict(there) for kind, there in shelf.records.items()}, dict(shelf.leases)
+
+    def undo() -> None:
+        world.told.restored()
+        shelf.records, shelf.leases = records, leases
+        for kind in list(shelf.changed):
+            shelf.tell(kind)
+        for take_back in world.taken_back:
+            take_back()
+
+    return undo
+
+
+def _taken_back(world: "World", undo: Undo) -> Undo:
+    def take_back() -> None:
+        world.taken_back.append(undo)
+        undo()
+
+    return take_back
 
 
 # --- the topology service -------------------------------------------------------------------------------
@@ -261,6 +286,29 @@ def _failover(world: "World", fault: Fault) -> None:
     _ask(world, fault, Failover, {"keyspace": "commerce", "shard": fault.target, "mode": "emergency"})
 
 
+def _accept_loss(world: "World", fault: Fault) -> None:
+    spec = {"keyspace": "commerce", "shard": fault.target, "mode": "emergency", "accept_loss": True}
+    _ask(world, fault, Failover, spec)
+
+
+def _durability(world: "World", fault: Fault) -> Undo | None:
+    """Another durability is declared (``policy:acks``), for good or for a while."""
+    policy, _, acks = fault.other.partition(":")
+    declared = DurabilitySpec(policy=DurabilityPolicy(policy), acks=int(acks))
+    before = DurabilitySpec(policy=world.setting.policy, acks=world.setting.acks)
+    _declare(world, fault.target, declared)
+    return _taken_back(world, lambda: _declare(world, fault.target, before)) if fault.seconds else None
+
+
+def _declare(world: "World", shard: str, durability: DurabilitySpec) -> None:
+    if durability.policy is DurabilityPolicy.NONE:
+        world.told.unsafe.add(shard)
+    record = world.shard(shard)
+    if record is not None:
+        spec = record.spec.model_copy(update={"durability": durability})
+        world.start_outside(lambda: world.records.replace_spec(record.model_copy(update={"spec": spec})))
+
+
 def _reseed(world: "World", fault: Fault) -> None:
     shard = world.machines[fault.target].shard
     _ask(world, fault, Operation, {"type": "reseed", "keyspace": "commerce", "shard": shard, "member": fault.target})
@@ -271,22 +319,22 @@ def _pause(world: "World", fault: Fault) -> Undo:
 
     def undo() -> None:
         world.told.lifted(fault.target)
-        world.start_outside(world.records.delete(Operation, name))
+        world.start_outside(lambda: world.records.delete(Operation, name))
 
-    return undo
+    return _taken_back(world, undo)
 
 
 def _fence(world: "World", fault: Fault) -> Undo:
     shard = world.machines[fault.target].shard
     spec = {"type": "fence", "keyspace": "commerce", "shard": shard, "member": fault.target}
     name = _ask(world, fault, Operation, spec)
-    return lambda: world.start_outside(world.records.delete(Operation, name))
+    return _taken_back(world, lambda: world.start_outside(lambda: world.records.delete(Operation, name)))
 
 
 def _leave(world: "World", fault: Fault) -> Undo:
     shard = world.machines[fault.target].shard
     _intend(world, shard, fault.target, Intent.LEAVE)
-    return lambda: _intend(world, shard, fault.target, Intent.SERVE)
+    return _taken_back(world, lambda: _intend(world, shard, fault.target, Intent.SERVE))
 
 
 def _intend(world: "World", shard: str, member: str, intent: Intent) -> None:
@@ -295,12 +343,12 @@ def _intend(world: "World", shard: str, member: str, intent: Intent) -> None:
         return
     members = tuple(m.model_copy(update={"intent": intent}) if m.name == member else m for m in record.spec.members)
     spec = record.spec.model_copy(update={"members": members})
-    world.start_outside(world.records.replace_spec(record.model_copy(update={"spec": spec})))
+    world.start_outside(lambda: world.records.replace_spec(record.model_copy(update={"spec": spec})))
 
 
 def _ask(world: "World", fault: Fault, kind: type[Failover | Operation], spec: dict[str, object]) -> str:
     name = f"{fault.kind.replace('_', '-')}-{int(fault.at * 10000)}-{fault.target}"
-    world.start_outside(world.records.create(kind.model_validate({"metadata": {"name": name}, "spec": spec})))
+    world.start_outside(lambda: world.records.create(kind.model_validate({"metadata": {"name": name}, "spec": spec})))
     return name
 
 
@@ -329,10 +377,13 @@ FAULTS: dict[str, Callable[["World", Fault], Undo | None]] = {
     "repeated": _repeated,
     "slow_store": _slow_store,
     "conflict": _conflict,
+    "restore": _restore,
     "kill_service": _kill_service,
     "sleep_service": _sleep_service,
     "switchover": _switchover,
     "failover": _failover,
+    "accept_loss": _accept_loss,
+    "durability": _durability,
     "reseed": _reseed,
     "pause": _pause,
     "fence": _fence,

@@ -153,6 +153,8 @@ class _Looking:
         reasons = {shard: told.at_rest(shard) for shard in world.names}
         if any(reasons.values()):
             self.since = -1.0
+            for shard in world.names:
+                world.answer_for_a_person(shard)
             if now - world.whole_at > BOUND:
                 told.say(f"no rest within {BOUND:g} s: {_situation(world, reasons)}")
         elif self.since < 0 or len(told.disruptions) != self.disrupted_then:

@@ -446,6 +446,7 @@ class Server:
         else:
             if channel.state != "ON" or self.semi_replica != acks:
                 channel.stop()
+                channel = self.channel = replace(channel)  # another connection, however soon
             channel.begin()
         self.semi_replica = acks
         if self.row is not None and self.row.opened > 0:

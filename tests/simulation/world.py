@@ -5,18 +5,20 @@ seed, everything that happens from the event loop of :mod:`tests.simulation.cloc
 """
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass, replace
 from random import Random
 
 from flyball.errors import FlyballError
-from flyball.records import Shard
+from flyball.records import Operation, Shard
 from flyball.records.keyspace import DurabilityPolicy, DurabilitySpec, ErrantPolicy, RepairSpec, UserSpec
+from flyball.records.operation import OperationType
 from flyball.records.shard import MemberSpec, ShardSpec
 from flyball.store.memory import MemoryRecords
 from flyball_topology import steps
+from flyball_topology.findings import Kind
 from flyball_topology.view import Snapshot
 from tests.simulation import procedures
 from tests.simulation.client import Follower, Squatter
@@ -78,11 +80,16 @@ class World:
         self.names: dict[str, tuple[str, ...]] = {}
         """Members by shard."""
         self.told = Invariants(self)
+        self.taken_back: list[Callable[[], None]] = []
+        """What people have taken back, to be taken back again where a copy of the store still has it."""
+        self._asked = 0
         payloads: dict[tuple[str, str, int], Payload] = {}
         for number in range(setting.shards):
             shard = f"commerce-{'xyz'[number]}"
             names = tuple(f"{'xyz'[number]}{index}" for index in range(1, setting.members + 1))
             self.names[shard] = names
+            if setting.policy is DurabilityPolicy.NONE:
+                self.told.unsafe.add(shard)
             for name in names:
                 server = Server(name, _uuid(len(self.machines) + 1), f"{name}.test", 3306, payloads)
                 self.machines[name] = Machine(server, shard, loop)
@@ -180,16 +187,33 @@ class World:
         return Shard.model_validate({"metadata": {"name": shard}, "spec": spec})
 
     def _put(self, record: Shard) -> None:
-        self.start_outside(self.records.create(record))
+        self.start_outside(lambda: self.records.create(record))
 
-    def start_outside(self, work: Awaitable[object]) -> None:
+    def start_outside(self, work: Callable[[], Awaitable[object]]) -> None:
         """Have something done that belongs to no process: a person's word, say. It may come too late."""
 
         async def do() -> None:
             with suppress(FlyballError):
-                await work
+                await work()
 
         self.store.process.start(do())
+
+    def answer_for_a_person(self, shard: str) -> None:
+        """Say what the service waits to hear from a person: let go who is held, adopt what the members know."""
+        record = self.shard(shard)
+        said = [one for one in self.records._shelf.of(Operation).values() if one.name.startswith("word-")]
+        if record is None or any(one.spec.shard == shard and not one.status.outcome.ended for one in said):
+            return
+        if any(Kind.RECORD_OLDER_THAN_MEMBERS.value in text for text in record.status.findings):
+            self._say(shard, OperationType.ADOPT)
+        elif record.status.held:
+            self._say(shard, OperationType.RELEASE, record.status.held[0])
+
+    def _say(self, shard: str, what: OperationType, member: str | None = None) -> None:
+        self._asked += 1
+        spec = {"type": what, "keyspace": "commerce", "shard": shard, "member": member}
+        metadata = {"name": f"word-{self._asked}-{shard}"}
+        self.start_outside(lambda: self.records.create(Operation.model_validate({"metadata": metadata, "spec": spec})))
 
     # --- what others look at ----------------------------------------------------------------------------
 

@@ -36,7 +36,7 @@ def adopt(view: View, operation: Operation) -> Deciding:
         holders = [n for n, snapshot in found.items() if snapshot.executed.contains(line) and n not in diverged]
         if not holders:
             return _refuse(view, operation, "no member that has not diverged holds everything that the others hold")
-        chosen = max(holders, key=lambda name: (found[name].opened, found[name].journal_term, name))
+        chosen = max(holders, key=lambda name: (_reigned(found[name]), found[name].journal_term, name))
         why = f"{chosen} holds everything"
     highest = max(max(snapshot.promise or 0, snapshot.journal_term) for snapshot in found.values())
     version = max(view.shard.status.version, *(snapshot.noted for snapshot in found.values())) + 1
@@ -49,8 +49,8 @@ def adopt(view: View, operation: Operation) -> Deciding:
         past=tuple(sorted(uuids)),
     )
     issued, transition = max(highest, reign.term), None
-    if highest > reign.term:  # they would obey nobody who reigns under less
-        issued = highest + 1
+    if highest > reign.term or _reigned(found[chosen]) < reign.term:  # they obey nobody who reigns under less
+        issued = highest + 1  # and a term that was another one's is not given to the one that holds everything
         reason = f"a member has promised term {highest}, and {chosen} last reigned under {reign.term}"
         transition = Transition(mode=Mode.EMERGENCY, phase=Phase.ISSUED, term=issued, reason=reason)
     status = status_with(
@@ -76,6 +76,11 @@ def _serving(found: Mapping[str, Snapshot], diverged: AbstractSet[str]) -> str |
     highest = max(max(seen.opened, seen.reigned, seen.journal_term) for seen in found.values())
     serving = (name for name, seen in found.items() if seen.takes_writes and 0 < seen.opened == highest)
     return next((name for name in serving if name not in diverged), None)
+
+
+def _reigned(seen: Snapshot) -> int:
+    """The newest term that was the member's own, open or not."""
+    return max(seen.opened, seen.reigned)
 
 
 def _refuse(view: View, operation: Operation, message: str) -> Deciding:

@@ -150,6 +150,16 @@ def test_where_somebody_has_promised_more_than_the_reign_the_next_term_begins():
     assert (transition.mode, transition.phase, transition.term) == (Mode.EMERGENCY, Phase.ISSUED, 8)
 
 
+def test_a_term_that_was_anothers_is_not_given_to_the_one_that_holds_everything():
+    """The primary restarted, and a replica received what it had not: the members would call the record older again."""
+    view = seeing(holding(lost(), "m3", gtids(m1="1-9", m2="1")), "m2", opened=0, reigned=5)
+    status = status_of(decide(word(seeing(view, "m3", journal_term=5), "adopt")))
+    assert (status.reign.primary, status.issued) == ("m3", 6)
+    assert status.transition is not None
+    adopted = with_status(view, **{name: getattr(status, name) for name in ("issued", "reign", "transition")})
+    assert Kind.RECORD_OLDER_THAN_MEMBERS not in {finding.kind for finding in diagnose(adopted)}
+
+
 def test_not_before_every_member_is_reached():
     assert operation_of(decide(word(dead(lost(), "m3"), "adopt"))).outcome is Outcome.REFUSED
 
