@@ -41,6 +41,7 @@ class Code(Enum):
     STORE_AWAY = ("FB2005", "the store cannot be reached, or stays locked")
     LEASE_LOST = ("FB2006", "another process leads now")
     STORE_UNWRITABLE = ("FB2007", "the store cannot be written: it is read-only, or its disk is full")
+    STORE_REFUSES = ("FB2008", "the store does not let this account do it, or is not set up for our records")
     # --- members -----------------------------------------------------------------------------------
     MEMBER_UNREACHABLE = ("FB3001", "a member does not answer")
     MEMBER_REFUSED = ("FB3002", "a member answered with an error")

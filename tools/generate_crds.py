@@ -148,8 +148,15 @@ def texts() -> Iterator[tuple[Path, str]]:
     """Each file with what belongs into it."""
     for kind in KINDS.values():
         crd = definition(kind)
-        text = yaml.safe_dump(crd, sort_keys=False, allow_unicode=True, width=110)
+        text = yaml.dump(crd, Dumper=_Plain, sort_keys=False, allow_unicode=True, width=110)
         yield ROOT / "crds" / f"{crd['spec']['group']}_{crd['spec']['names']['plural']}.yaml", _HEAD + text
+
+
+class _Plain(yaml.SafeDumper):
+    """Writes what is the same twice twice: no anchors."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        return True
 
 
 def main() -> int:

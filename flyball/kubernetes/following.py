@@ -11,7 +11,7 @@ A list is taken page by page. What changed between two pages is told by the watc
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from random import Random
 
@@ -90,19 +90,22 @@ async def follow(
     labels: Mapping[str, str] | None = None,
     name: str = "",
     random: Random | None = None,
+    ended: asyncio.Event | None = None,
 ) -> AsyncGenerator[News, None]:
     """What there is, one :class:`Synced`, then every change, until closed; outages are outlasted.
 
     A record made anew under its name is told as Gone and Found.
 
     :param random: spreads the retries.
+    :param ended: ends the stream when it is set, at the latest when the server next ends a watch; closing the API
+        ends that.
     :raises ClusterError: API_FORBIDDEN, API_UNKNOWN_KIND and whatever else time alone does not mend.
     """
     stream = _Stream(api, resource, namespace, labels, name)
     backoff = Backoff(base=0.2, cap=15.0, random=random or _jitter)
     clock = asyncio.get_running_loop().time
-    synced, failures = False, 0
-    while True:
+    synced, failures, ended = False, 0, ended or asyncio.Event()
+    while not ended.is_set():
         began = clock()
         try:
             async with aclosing(stream.listed() if not stream.since else _nothing()) as listed:
@@ -123,10 +126,12 @@ async def follow(
                 stream.since = ""
             elif error.code is not Code.API_AWAY:
                 raise
-            if failures == 0:
+            if failures == 0 and not ended.is_set():
                 logger.warning("the watch of %s was broken: %s", resource.plural, error.message)
         failures += 1
-        await asyncio.sleep(backoff.delay(failures))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(backoff.delay(failures)):
+                await ended.wait()
 
 
 async def _nothing() -> AsyncGenerator[News, None]:

@@ -95,9 +95,11 @@ class Transport:
 
         :raises ClusterError: what it refuses, or API_AWAY.
         """
+        self._check(asked)
         try:
             async with asyncio.timeout(self._limits.deadline):
                 await self._throttle.turn()
+                self._check(asked)
                 status, body = await self._calls.run(lambda: self._exchange(request))
                 if status >= 400:
                     raise refusal(asked, status, body)
@@ -113,9 +115,9 @@ class Transport:
 
         :raises ClusterError: what it refuses, or API_AWAY when it falls silent or the connection breaks.
         """
-        if self._closed:
-            raise away(asked, "the connection was closed here")
+        self._check(asked)
         await self._throttle.turn()
+        self._check(asked)
         query = {**request.query, "timeoutSeconds": str(self._limits.watching)}
         silence = self._limits.watching + 2 * self._limits.deadline
         response: urllib3.BaseHTTPResponse | None = None
@@ -134,6 +136,10 @@ class Transport:
         finally:
             if response is not None:
                 self._end(response)
+
+    def _check(self, asked: Asked) -> None:
+        if self._closed:
+            raise away(asked, "the connection was closed here")
 
     def _begin(self, request: Request, query: Mapping[str, str], silence: float) -> urllib3.BaseHTTPResponse:
         response = self._send(request, query, silence, preload=False)

@@ -6,6 +6,7 @@ same would drop the field, and the next write would erase it for good, so such a
 """
 
 import json
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -31,8 +32,16 @@ def decode(kind: type[R], name: str, text: str) -> R:
     """
     try:
         document = json.loads(text)
+    except ValueError as error:
+        raise _corrupt(kind, name, f"its text is no record ({error!r})") from error
+    return of_document(kind, name, document)
+
+
+def of_document(kind: type[R], name: str, document: dict[str, Any]) -> R:
+    """The record of a document with an apiVersion and a kind, which it is stripped of; :raises StoreError: likewise."""
+    try:
         version, of_kind = document.pop("apiVersion"), document.pop("kind")
-    except (ValueError, AttributeError, TypeError, KeyError) as error:
+    except (AttributeError, TypeError, KeyError) as error:
         raise _corrupt(kind, name, f"its text is no record ({error!r})") from error
     if of_kind != kind.kind:
         raise _corrupt(kind, name, f"its text is of kind {of_kind!r}")
