@@ -24,6 +24,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tools.kubernetes import images, layout, pki, processes
@@ -80,9 +81,13 @@ def load(place: Layout, archives: Sequence[Path]) -> None:
     sockets = sorted(place.run.glob("node-*/containerd.sock"))
     if not sockets:
         raise Unavailable("the cluster is not up; run `make cluster`")
-    for socket in sockets:
+
+    def bring(socket: Path) -> None:
         for archive in archives:
             _run(["ctr", "--address", str(socket), "--namespace", "k8s.io", "images", "import", str(archive)])
+
+    with ThreadPoolExecutor(len(sockets)) as nodes:
+        list(nodes.map(bring, sockets))
 
 
 def down(place: Layout) -> None:
