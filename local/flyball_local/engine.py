@@ -22,6 +22,7 @@ from random import Random
 from flyball import logs
 from flyball.attempts import Attempts
 from flyball.errors import Code, FlyballError, StoreError
+from flyball.following import follow_records
 from flyball.secrets import FileSecrets
 from flyball.stability import Backoff
 from flyball.store.sqlite import SqliteRecords
@@ -31,7 +32,7 @@ from flyball_local.deaths import Deaths
 from flyball_local.engine_state import WAKE, note_engine, only_engine
 from flyball_local.home import Home, find_home
 from flyball_local.hosts import Host, dump, load
-from flyball_local.keyspaces import KeyspaceController, View, follow_records, keyspace_loop, say_of_all
+from flyball_local.keyspaces import KeyspaceController, View, keyspace_loop, say_of_all
 from flyball_local.mysql_install import cache_directory, find_mysql
 from flyball_local.shutdown import stop_everything
 from flyball_local.view import Gone

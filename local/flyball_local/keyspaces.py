@@ -1,6 +1,5 @@
 """The controller of keyspaces: observe, plan, act one step, record; one key a keyspace."""
 
-import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
@@ -11,9 +10,9 @@ from flyball.controller import Deadlines, describe
 from flyball.decision import Decision
 from flyball.errors import FlyballError
 from flyball.loop import Loop, Outcome
-from flyball.records import Condition, Keyspace, Shard
+from flyball.records import Condition, Keyspace
 from flyball.stability import Backoff
-from flyball.store import ConflictError, Deleted, Records, Synced, Unreadable
+from flyball.store import ConflictError, Records
 from flyball_local import steps
 from flyball_local.acts import Tools, act
 from flyball_local.conditions import conditions_of, conditions_of_all
@@ -109,28 +108,3 @@ async def say_of_all(records: Records, *, status: bool | None, reason: str, mess
         conditions = conditions_of_all(keyspace, status=status, reason=reason, message=message)
         with contextlib.suppress(ConflictError):
             await records.replace_status(keyspace.model_copy(update={"status": status_after(keyspace, conditions)}))
-
-
-async def follow_records(records: Records, loop: Loop[str, View, Step]) -> None:
-    """Hand every keyspace to the loop, and wake it when its record or one of its Shards changes; never returns."""
-
-    async def keyspaces() -> None:
-        async with contextlib.aclosing(records.watch(Keyspace)) as events:
-            async for event in events:
-                if isinstance(event, Synced | Unreadable):
-                    continue
-                if isinstance(event, Deleted):
-                    loop.discard(event.record.name)
-                else:
-                    loop.add(event.record.name)
-                    loop.wake(event.record.name)
-
-    async def shards() -> None:
-        async with contextlib.aclosing(records.watch(Shard)) as events:
-            async for event in events:
-                if not isinstance(event, Synced | Unreadable):
-                    loop.wake(event.record.spec.keyspace)
-
-    async with asyncio.TaskGroup() as both:
-        both.create_task(keyspaces())
-        both.create_task(shards())

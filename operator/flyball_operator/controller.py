@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+from collections.abc import Callable
 from random import Random
 
 from flyball.conditions import conditions_of_failure, status_after
@@ -32,12 +33,22 @@ View = KeyspaceView | Gone
 
 
 class KeyspaceController:
-    """What the operator does for each keyspace."""
+    """What the operator does for each keyspace.
 
-    def __init__(self, observer: Observer, tools: Tools, records: Records) -> None:
+    :param took: is told of every step that was taken.
+    """
+
+    def __init__(
+        self,
+        observer: Observer,
+        tools: Tools,
+        records: Records,
+        took: Callable[[str, Step], None] | None = None,
+    ) -> None:
         self._observer = observer
         self._tools = tools
         self._records = records
+        self._took = took
         self._keyspaces: dict[str, Keyspace] = {}
 
     async def observe(self, key: str) -> View:
@@ -58,7 +69,10 @@ class KeyspaceController:
     async def act(self, key: str, step: Step) -> Outcome:
         """See :class:`flyball.loop.Controller`."""
         logger.info("%s", steps.in_words(step), extra={"keyspace": key, "step": type(step).__name__})
-        return await act(self._tools, self._keyspaces[key], step)
+        outcome = await act(self._tools, self._keyspaces[key], step)
+        if self._took is not None:
+            self._took(key, step)
+        return outcome
 
     async def record(
         self, key: str, view: View | None, decision: Decision[Step], outcome: Outcome | Exception | None

@@ -21,6 +21,7 @@ from typing import Protocol
 
 from flyball.controller import Deadlines
 from flyball.errors import Code, EngineError, FlyballError, InputError
+from flyball.health import serve
 from flyball.logs import configure
 from flyball.loop import Loop
 from flyball.records import Failover, Keyspace, Operation, Shard
@@ -31,7 +32,6 @@ from flyball.store.sqlite import SqliteRecords
 from flyball_topology.cache import Cache
 from flyball_topology.controller import ShardController
 from flyball_topology.crashpoints import CrashPoints
-from flyball_topology.health import serve
 from flyball_topology.members import Members
 from flyball_topology.metrics import Metrics
 from flyball_topology.routing import RoutingController

@@ -10,7 +10,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
-_PATH = re.compile(r"`((?:flyball|topology|local|tests|tools|benchmarks|docs)/[\w./-]+)(?:::(\w+))?`")
+_PATH = re.compile(r"`((?:flyball|topology|operator|local|tests|tools|benchmarks|docs)/[\w./-]+)(?:::(\w+))?`")
 _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
 
@@ -51,9 +51,9 @@ def test_no_page_calls_anything_easy(name: str):
 
 def test_every_rule_that_the_code_cites_is_explained():
     cited = set()
-    for folder in ("flyball", "topology", "local"):
+    for folder in ("flyball", "topology", "operator", "local"):
         for file in (ROOT / folder).rglob("*"):
-            if file.suffix in {".py", ".sql"}:
+            if file.suffix in {".py", ".sql", ".sh"}:
                 for numbers in re.findall(r"\brules? ((?:\d+(?:, | and | to )?)+)", file.read_text(encoding="utf-8")):
                     cited |= {int(number) for number in re.findall(r"\d+", numbers)}
     page = (ROOT / "docs" / "explanation" / "safety.md").read_text(encoding="utf-8")

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 from prometheus_client import CollectorRegistry, Counter
 
-from flyball_topology.health import serve
+from flyball.health import serve
 
 
 @asynccontextmanager

@@ -1,0 +1,43 @@
+"""Edges from the records to a loop over keyspaces: a keyspace that comes is added, whatever changes of it wakes it.
+
+An edge says nothing but when to look, so one that is lost costs an interval at most.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from typing import Any
+
+from flyball.loop import Loop
+from flyball.records import Failover, Keyspace, Record, Shard
+from flyball.store import Deleted, Records, Synced, Unreadable
+
+
+async def follow_records(records: Records, loop: Loop[str, Any, Any], *, failovers: bool = False) -> None:
+    """Hand every keyspace to the loop, and wake it when its record or one of its Shards changes; never returns.
+
+    :param failovers: wake it when a Failover of it changes, too.
+    """
+
+    async def keyspaces() -> None:
+        async with contextlib.aclosing(records.watch(Keyspace)) as events:
+            async for event in events:
+                if isinstance(event, Synced | Unreadable):
+                    continue
+                if isinstance(event, Deleted):
+                    loop.discard(event.record.name)
+                else:
+                    loop.add(event.record.name)
+                    loop.wake(event.record.name)
+
+    async def of(kind: type[Record], keyspace: Callable[[Any], str]) -> None:
+        async with contextlib.aclosing(records.watch(kind)) as events:
+            async for event in events:
+                if not isinstance(event, Synced | Unreadable):
+                    loop.wake(keyspace(event.record))
+
+    async with asyncio.TaskGroup() as following:
+        following.create_task(keyspaces())
+        following.create_task(of(Shard, lambda shard: str(shard.spec.keyspace)))
+        if failovers:
+            following.create_task(of(Failover, lambda failover: str(failover.spec.keyspace)))
