@@ -95,10 +95,14 @@ COMMANDS = {
         "flyball.cli.topology",
         "The topology service: it observes members, decides, and acts.",
     ),
+    "operator": Word(
+        "flyball.cli.operator",
+        "The Kubernetes operator: keyspaces become pods, volumes, services and secrets.",
+    ),
 }
 """Each command. In its module ``app`` holds a command of that name, or is the group of that name."""
 
-GROUPS = {"workflow", "local", "topology"}
+GROUPS = {"workflow", "local", "topology", "operator"}
 """The commands that are groups of commands."""
 
 

@@ -27,6 +27,9 @@ GRACE = 120
 USER = 999
 """The user ``mysql`` of the public image."""
 
+ACCOUNTS = 4
+"""Application accounts that a member has room for in any case."""
+
 CONTAINER = "mysqld"
 
 _GIVEN = PurePosixPath("/etc/flyball")
@@ -55,6 +58,7 @@ def wishes(keyspace: Keyspace) -> str:
             "config": check_config(spec.mysql.config),
             "resources": spec.mysql.resources.wire(),
             "placement": spec.placement.wire(),
+            "accounts": _accounts(keyspace),
         }
     )
 
@@ -114,7 +118,12 @@ def options(keyspace: Keyspace, shard: DesiredShard, member: str) -> tuple[str, 
         key=_GIVEN / "tls" / "tls.key",
     )
     beside = (f"--tmpdir={_VOLUME / 'tmp'}", "--secure-file-priv=NULL")
-    return (*beside, *member_options(place, keyspace.spec.mysql.config, len(keyspace.spec.users)))
+    return (*beside, *member_options(place, keyspace.spec.mysql.config, _accounts(keyspace)))
+
+
+def _accounts(keyspace: Keyspace) -> int:
+    """For how many application accounts a member has room: one more should restart nobody, as long as there are few."""
+    return max(ACCOUNTS, len(keyspace.spec.users))
 
 
 def _mysqld(keyspace: Keyspace, shard: DesiredShard, member: str) -> Object:

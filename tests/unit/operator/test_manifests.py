@@ -363,3 +363,9 @@ def test_the_program_of_another_version_has_another_name():
 def test_everything_says_whose_it_is(made):
     assert made["metadata"]["labels"][naming.KEYSPACE] == "commerce"
     assert made["metadata"]["annotations"][naming.OWNER_UID] == "u1"
+
+
+def test_a_few_accounts_more_restart_nobody_and_many_do():
+    few, more, many = (keyspace(users=[{"name": f"u{n}"} for n in range(count)]) for count in (1, pod.ACCOUNTS, 9))
+    assert pod.wishes(few) == pod.wishes(more) != pod.wishes(many)
+    assert mysqld(pod_of(few))["args"] == mysqld(pod_of(more))["args"] != mysqld(pod_of(many))["args"]
