@@ -5,6 +5,7 @@ Importing typer and what it brings takes longer than most commands.
 
 import importlib
 import sys
+from pathlib import Path
 
 from flyball import __version__
 
@@ -14,7 +15,8 @@ def run() -> None:
     if sys.argv[1:] == ["--version"]:
         sys.stdout.write(f"flyball {__version__}\n")
         sys.exit(0)
-    importlib.import_module("flyball.cli.program").app()
+    called = Path(sys.argv[0]).name  # kubectl finds the program by this name
+    importlib.import_module("flyball.cli.program").app(prog_name=called.replace("kubectl-", "kubectl "))
 
 
 if __name__ == "__main__":

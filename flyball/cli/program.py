@@ -16,6 +16,8 @@ from typer.core import TyperCommand, TyperGroup
 
 import flyball
 from flyball.cli import exits
+from flyball.cli.said import Said, Store
+from flyball.kubernetes.credentials import Cluster
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,9 +181,21 @@ def _version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it
 @app.callback(epilog="Exit codes are explained in docs/reference/cli.md, errors in docs/reference/errors.md.")
 def program(
     context: typer.Context,
-    home: Annotated[  # noqa: ARG001 - commands look it up (place.py) where their own --home is not given
-        Path | None,
-        typer.Option(envvar="FLYBALL_HOME", help="Where records and secrets lie; ~/.flyball by default."),
+    *,
+    home: Annotated[
+        Path | None, typer.Option(help="Where records and secrets lie; FLYBALL_HOME, or ~/.flyball where there is one.")
+    ] = None,
+    store: Annotated[
+        Store | None, typer.Option(help="Records on this machine, or in a cluster. FLYBALL_STORE, or what there is.")
+    ] = None,
+    namespace: Annotated[
+        str | None, typer.Option("--namespace", "-n", help="Of the cluster; the context's own where absent.")
+    ] = None,
+    kubeconfig: Annotated[
+        Path | None, typer.Option(help="How the cluster is reached; KUBECONFIG or ~/.kube/config where absent.")
+    ] = None,
+    cluster_context: Annotated[
+        str | None, typer.Option("--context", help="Of the kubeconfig; its current one.")
     ] = None,
     version: Annotated[  # noqa: ARG001 - its callback answers
         bool | None, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
@@ -191,5 +205,7 @@ def program(
 
     Declare a keyspace, and feedback controllers do the rest; this program shows what they do, and asks them for more.
     """
+    cluster = Cluster(namespace, kubeconfig, cluster_context)
+    context.obj = Said(home, store, cluster, as_kubectl=(context.info_name or "").startswith("kubectl"))
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())

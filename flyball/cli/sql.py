@@ -18,13 +18,13 @@ import typer
 from flyball.addressing import Target, find_member, find_shard
 from flyball.cli.board import read_board
 from flyball.cli.local import mysql_client
-from flyball.cli.place import HomeOption, Place, place_of, with_records
+from flyball.cli.place import HomeOption, Place, place_of, read_secret, with_records
 from flyball.errors import Code, InputError, RefusedError
 from flyball.member.accounts import credentials_name, user_key
 from flyball.records import Shard
 from flyball.records.keyspace import UserSpec
 from flyball.records.shard import MemberSpec
-from flyball.secrets import FileSecrets, Secret
+from flyball.secrets import Secret
 
 app = typer.Typer()
 
@@ -116,9 +116,7 @@ def _login(place: Place, shard: Shard, user: str | None, member: str | None) -> 
             "`flyball explain` tells what is awaited; --member names a member all the same.",
         )
     account = _account(shard, user)
-    secret = asyncio.run(
-        FileSecrets(place.secrets).get(shard.spec.credentials or credentials_name(shard.spec.keyspace))
-    )
+    secret = asyncio.run(read_secret(place, shard.spec.credentials or credentials_name(shard.spec.keyspace)))
     password, ca = _of_secret(shard, secret, user_key(account)), _of_secret(shard, secret, "ca")
     return Login(find_member(shard, name), shard.spec.database, account, password, ca)
 

@@ -18,6 +18,15 @@ IN_POD = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 
 @dataclass(frozen=True, slots=True)
+class Cluster:
+    """Which cluster, and which namespace of it; what is None is left to what there is (see above)."""
+
+    namespace: str | None = None
+    kubeconfig: Path | None = None
+    context: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Access:
     """A cluster, and who we are there.
 

@@ -15,13 +15,15 @@ from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Self
 
 from flyball.errors import ClusterError, Code, FlyballError, StoreError
 from flyball.kubernetes import Api, Found, Gone, Object, everything, follow
+from flyball.kubernetes.credentials import Cluster
 from flyball.kubernetes.resources import of_record
+from flyball.kubernetes.secrets import KubernetesSecrets
 from flyball.records import Record
+from flyball.secrets import Secrets
 from flyball.store import changes
 from flyball.store import kubernetes_objects as objects
 from flyball.store.kubernetes_lease import Clocks, Leases
@@ -72,21 +74,23 @@ class KubernetesRecords:
         self._kept: OrderedDict[tuple[str, str], Object] = OrderedDict()
 
     @classmethod
-    async def connect(
-        cls, namespace: str | None = None, kubeconfig: Path | None = None, context: str | None = None
-    ) -> Self:
-        """The store in the cluster that a kubeconfig, or the pod that we run in, names; nothing is asked of it yet.
+    async def connect(cls, cluster: Cluster) -> Self:
+        """The store in a cluster; nothing is asked of it yet.
 
-        :param namespace: the one that the kubeconfig's context, or the pod, is in when None.
-        :raises StoreError: STORE_AWAY where nothing says how a cluster is reached.
+        :raises StoreError: STORE_AWAY where nothing says how it is reached.
         """
-        from flyball.kubernetes.client import connect  # noqa: PLC0415 - it costs 35 MB
+        from flyball.kubernetes.client import connect  # noqa: PLC0415 - what it stands on costs 35 MB
 
         try:
-            api, access = await connect(kubeconfig, context)
+            api, access = await connect(cluster.kubeconfig, cluster.context)
         except ClusterError as error:
             raise meaning(error) from error
-        return cls(api, namespace or access.namespace)
+        return cls(api, cluster.namespace or access.namespace)
+
+    @property
+    def secrets(self) -> Secrets:
+        """The secrets that lie beside the records."""
+        return KubernetesSecrets(self._api, self._namespace)
 
     async def __aenter__(self) -> Self:
         return self

@@ -5,11 +5,13 @@ from pathlib import Path
 import pytest
 
 from flyball.errors import Code, EngineError
+from flyball.kubernetes.credentials import Cluster
 from flyball.records import Condition
 from flyball_local.down import DownResult
 from flyball_local.home import Home
 from flyball_local.stopping import Stopped
 from flyball_local.up import Progress, Up
+from flyball_topology import service
 
 SHOP = """
 apiVersion: flyball.dev/v1alpha1
@@ -123,10 +125,20 @@ def test_the_topology_service_is_run_with_its_settings(flyball, monkeypatch, tmp
     ]
     assert flyball("topology", "run", *words).code == 0
     (settings,) = given
-    assert (settings.store, settings.secrets) == (tmp_path / "r.db", tmp_path)
+    assert settings.place == service.Home(tmp_path / "r.db", tmp_path)
     assert (settings.listen, settings.identity) == ("127.0.0.1:1", "a")
 
 
-def test_the_topology_service_needs_a_store(refused):
+def test_the_topology_service_runs_on_a_clusters_records(flyball, monkeypatch):
+    given = []
+    monkeypatch.setattr("flyball_topology.service.main", given.append)
+    assert flyball("-n", "shop", "topology", "run", "--identity", "a").code == 0
+    (settings,) = given
+    assert (settings.place, settings.identity) == (Cluster("shop"), "a")
+
+
+def test_the_topology_service_needs_a_store(refused, monkeypatch, tmp_path):
+    refused("FB1011", 2, "topology", "run", "--store", str(tmp_path))
+    refused("FB1011", 2, "topology", "run", "--secrets", str(tmp_path))
     refused("FB1011", 2, "topology", "run")
     refused("FB1011", 2, "topology")

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from flyball_topology.service import Settings, main
+from flyball_topology.service import Home, Settings, main
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="flyball_topology", description="Run the topology service.")
@@ -12,4 +12,4 @@ if __name__ == "__main__":
     parser.add_argument("--listen", default="127.0.0.1:0", help="host:port of /healthz and /metrics")
     parser.add_argument("--identity", default="", help="who holds the lease")
     given = parser.parse_args()
-    main(Settings(given.store, given.secrets, given.listen, given.identity))
+    main(Settings(Home(given.store, given.secrets), given.listen, given.identity))

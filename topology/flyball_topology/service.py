@@ -22,11 +22,13 @@ from typing import Protocol
 from flyball.controller import Deadlines
 from flyball.errors import Code, EngineError, FlyballError, InputError
 from flyball.health import serve
+from flyball.kubernetes.credentials import Cluster
 from flyball.logs import configure
 from flyball.loop import Loop
 from flyball.records import Failover, Keyspace, Operation, Shard
-from flyball.secrets import FileSecrets
+from flyball.secrets import FileSecrets, Secrets
 from flyball.stability import Backoff
+from flyball.store.kubernetes import KubernetesRecords
 from flyball.store.port import Lease, Records
 from flyball.store.sqlite import SqliteRecords
 from flyball_topology.cache import Cache
@@ -56,13 +58,21 @@ STALE_AFTER = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
-    """How a topology service is started."""
+class Home:
+    """Records and secrets on one machine."""
 
     store: Path
     """The SQLite file of the records."""
     secrets: Path
     """The directory of the secrets."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a topology service is started."""
+
+    place: Home | Cluster
+    """Where the records and the secrets are."""
     listen: str = "127.0.0.1:0"
     """``host:port`` of /healthz and /metrics."""
     identity: str = ""
@@ -96,8 +106,8 @@ async def run(settings: Settings) -> None:
     state = State()
     server = await _listen(settings.listen, metrics, state)
     logger.info("metrics on %s:%s", *server.sockets[0].getsockname()[:2])
-    records = await SqliteRecords.open(settings.store)
-    means = Means(records, lambda: SqlMembers(FileSecrets(settings.secrets)), metrics)
+    records, secrets = await _open(settings.place)
+    means = Means(records, lambda: SqlMembers(secrets), metrics)
     identity = f"{settings.identity or socket.gethostname()}/{os.getpid()}"
     try:
         while True:
@@ -105,6 +115,13 @@ async def run(settings: Settings) -> None:
     finally:
         server.close()
         await records.close()
+
+
+async def _open(place: Home | Cluster) -> tuple[Records, Secrets]:
+    if isinstance(place, Home):
+        return await SqliteRecords.open(place.store), FileSecrets(place.secrets)
+    records = await KubernetesRecords.connect(place)
+    return records, records.secrets
 
 
 async def _listen(listen: str, metrics: Metrics, state: "State") -> asyncio.Server:
