@@ -138,6 +138,17 @@ class Diverged(Model):
     known: bool = True
 
 
+class Reseeding(Model):
+    """A member that may lose what it holds, to a clone: counted as not reached all the while (rule 6).
+
+    ``counts_from`` is 0 for as long as it may be cloned. Then it is a version of the record: once the member has
+    noted that, no clone that was decided on before can reach it any more, and it counts.
+    """
+
+    name: str
+    counts_from: int = 0
+
+
 class LagClass(StrEnum):
     """Replication lag in classes, so that a status changes only when the state does."""
 
@@ -202,7 +213,8 @@ class ShardStatus(Model):
     ``ackers`` are the members whose acknowledgement counts, and ``ackers_next`` the set that replaces it while a
     member leaves (then both count). ``held`` are members that may carry GTIDs given up by a person and must
     not be reseeded until released. ``diverged`` are members whose content is not the line's although their GTIDs are:
-    never candidates nor donors, until they are made anew.
+    never candidates nor donors, until they are made anew. ``reseeding`` are members that may be cloned, or could still
+    be by an act that comes late.
     """
 
     observed_generation: int = 0
@@ -216,6 +228,7 @@ class ShardStatus(Model):
     findings: tuple[str, ...] = ()
     held: tuple[str, ...] = ()
     diverged: tuple[Diverged, ...] = ()
+    reseeding: tuple[Reseeding, ...] = ()
     durability: DurabilitySpec | None = Field(default=None, description="what is in force; follows the spec's")
     durability_next: DurabilitySpec | None = Field(default=None, description="what is being put in force")
     decision: DecisionStatus = DecisionStatus()

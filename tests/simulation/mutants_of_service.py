@@ -155,7 +155,7 @@ NO_OTHER_LOOK = {f"{TOPOLOGY}.promotion:_planned_candidate": _PROMOTE}
 SERVICE: dict[tuple[str, str], Changes] = {
     ("rule 4", "what changes within a term keeps its version"): {f"{TOPOLOGY}.changes:raised": status_with},
     ("rule 6", "a member that is being made counts as reached"): {
-        f"{TOPOLOGY}.revocation:_being_made": lambda _: frozenset()
+        f"{TOPOLOGY}.revocation:being_made": lambda _: frozenset()
     },
     ("rule 7", "a reign is recorded before its journal row"): {f"{TOPOLOGY}.promotion:promote": _reign_when_open},
     ("rule 7", "a spent term is issued once more"): {f"{TOPOLOGY}.changes:issue_again": _issue_the_same},

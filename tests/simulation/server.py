@@ -385,6 +385,7 @@ class Server:
     ) -> None:
         opened = self.opened if opened is None else opened
         reigned = self.reigned if reigned is None else reigned
+        self.donor = ""
         self.row = Row(self.uuid, term, opened, reigned, self.noted if version is None else version)
         if self.busy:
             self.super_read_only = False

@@ -26,6 +26,16 @@ CLONING = (
         ),
     ),
     Transition(
+        "whoever notes a newer version of the record takes the donor away, and names none for an older one",
+        (
+            act("c", "arm_clone", 3, donor="b"),
+            act("c", "catch_up", 3, version=1),
+            act("c", "arm_clone", 3, donor="b", hears="FB3006"),
+            event("is cloned", "c"),
+            sees("c", promise=3, noted=1, source="a", clone=""),
+        ),
+    ),
+    Transition(
         "a member that waits for a clone follows again when it is told to",
         (act("c", "arm_clone", 3, donor="b"), act("c", "follow", 3, source="a"), sees("c", door=FROZEN, receiver="ON")),
     ),

@@ -13,7 +13,7 @@ from flyball.errors import Code
 from flyball.gtid import GtidSet
 from flyball.records import Operation
 from flyball.records.failover import Outcome
-from flyball.records.shard import Mode, Phase, Reign, Transition
+from flyball.records.shard import Mode, Phase, Reign, Reseeding, Transition
 from flyball_topology.changes import Deciding, status_with, take
 from flyball_topology.steps import OperationChange, Step
 from flyball_topology.view import HOUSEKEEPING, Snapshot, View
@@ -63,12 +63,18 @@ def adopt(view: View, operation: Operation) -> Deciding:
         ackers_next=None,
         durability=view.shard.spec.durability,
         durability_next=None,
+        reseeding=_still_reseeding(view, version),
     )
     done = operation.status.model_copy(
         update={"outcome": Outcome.SUCCEEDED, "message": f"adopted term {status.issued} from {chosen}"}
     )
     step = Step("adopt the members' term", status=status, operation=OperationChange(operation.name, done))
     return take(view, step, why)
+
+
+def _still_reseeding(view: View, version: int) -> tuple[Reseeding, ...]:
+    """Whoever was being cloned when the record was written may be still: it counts once it has noted the version."""
+    return tuple(Reseeding(name=entry.name, counts_from=version) for entry in view.shard.status.reseeding)
 
 
 def _serving(found: Mapping[str, Snapshot], diverged: AbstractSet[str]) -> str | None:

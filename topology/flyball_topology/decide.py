@@ -12,7 +12,17 @@ from flyball.records.failover import Outcome
 from flyball.records.operation import OperationType
 from flyball.records.shard import Phase, Transition
 from flyball.stability import AntiFlap
-from flyball_topology import ackset, bootstrap, divergence, durability_change, failover, promotion, reseed, switchover
+from flyball_topology import (
+    ackset,
+    bootstrap,
+    divergence,
+    durability_change,
+    failover,
+    promotion,
+    reseed,
+    reseeding,
+    switchover,
+)
 from flyball_topology.adopt import adopt
 from flyball_topology.changes import Deciding, refuse, status_with, take, wait
 from flyball_topology.diagnose import diagnose
@@ -80,6 +90,8 @@ def _reigning(view: View, findings: tuple[Finding, ...]) -> Deciding:
             message = "the primary does not answer, so nothing can be planned: ask for a failover instead"
             return refuse(view, asked, Code.CANDIDATE_UNFIT, message)
         return wait(view, str(unreachable), "it to answer, or to be known dead", seen=seen, again=0.05)
+    if (counting := reseeding.count_again(view)) is not None:
+        return counting
     if (changing := ackset.go_on(view) or durability_change.go_on(view)) is not None:
         if changing.step is not None:
             return changing
@@ -145,6 +157,7 @@ def _fence(view: View, operation: Operation) -> Deciding | None:
 def _repair(view: View, findings: tuple[Finding, ...], seen: tuple[str, ...], *, resting: bool) -> Deciding:
     """The first finding whose remedy may act now. One bad member never holds the others back."""
     being_made = {o.spec.member for o in view.operations if o.status.phase in {"Leaving", "Cloning"}}
+    being_made |= reseeding.may_be_cloned(view)
     awaited = ["the rest after a failover, then the switchover"] if resting else []
     for finding in findings:
         remedy = REMEDIES.get(finding.kind)

@@ -7,7 +7,7 @@ from flyball.records.operation import OperationType
 from flyball.records.shard import Intent, LagClass
 from flyball_topology.findings import Finding, Kind
 from flyball_topology.line import Errant, beside_the_line
-from flyball_topology.revocation import being_made, durability, may_acknowledge
+from flyball_topology.revocation import cloning, durability, may_acknowledge
 from flyball_topology.view import HOUSEKEEPING, Channel, MemberView, Reach, Snapshot, View
 
 CONFIRMED = 2
@@ -234,7 +234,7 @@ def _hold_up(view: View, member: MemberView, seen: Snapshot) -> Finding | None:
         return Finding(Kind.DISK_FULL, member.name)
     if seen.clone_state == "In Progress":
         return Finding(Kind.CLONING, member.name)
-    if seen.clone_state == "Failed" and member.name in being_made(view):
+    if seen.clone_state == "Failed" and member.name in cloning(view):
         return Finding(Kind.CLONE_FAILED, member.name, seen.clone_error[:200])
     return None
 

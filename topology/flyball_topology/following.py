@@ -47,7 +47,8 @@ def able(view: View, transition: Transition, candidate: MemberView) -> list[Memb
 
 
 def _made_anew(view: View) -> set[str | None]:
-    return {o.spec.member for o in view.operations if o.status.phase in {ReseedPhase.LEAVING, ReseedPhase.CLONING}}
+    waiting = {o.spec.member for o in view.operations if o.status.phase in {ReseedPhase.LEAVING, ReseedPhase.CLONING}}
+    return waiting | {entry.name for entry in view.shard.status.reseeding if not entry.counts_from}
 
 
 def _closed(view: View, candidate: MemberView) -> list[MemberView]:

@@ -96,8 +96,9 @@ def reign(view: View, transition: Transition, candidate: MemberView) -> Deciding
     seen = candidate.seen
     uuid = seen.uuid if seen else ""
     past = tuple(sorted({*view.reign.past, *(suspect.uuid for suspect in suspects(view))} - {"", uuid}))
-    # A change of the ack set that goes on now: what was decided for the larger set in this term must not come late.
-    recorded = status_with if view.shard.status.ackers_next is None else raised
+    # A change of the ack set or a clone that goes on now: what was decided before must not come late in this term.
+    before = view.shard.status
+    recorded = status_with if before.ackers_next is None and not before.reseeding else raised
     status = recorded(
         view,
         reign=Reign(term=transition.term, primary=candidate.name, uuid=uuid, base=transition.holds, past=past),

@@ -101,7 +101,8 @@ def _apply_ackers(view: View, finding: Finding) -> Deciding:
 
 
 def _join(view: View, finding: Finding) -> Deciding | None:
-    if view.shard.status.ackers_next is not None:
+    status = view.shard.status
+    if status.ackers_next is not None or any(entry.name == finding.member for entry in status.reseeding):
         return None
     seen = view.members[finding.member].seen
     if seen is not None and seen.noted < view.shard.status.version:  # older acts must not reach it once it counts

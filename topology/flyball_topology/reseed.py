@@ -8,6 +8,9 @@
     Joining   it comes back with the donor's fence row, which promises nothing; it is fenced, counted, attached
 
 What is given up is written down first: the GTIDs that only this member held.
+
+From before its first clone the shard's record names the member as one that may lose everything, and it does so until no
+clone can come late (``reseeding.py``).
 """
 
 from dataclasses import replace
@@ -16,10 +19,12 @@ from flyball.errors import Code
 from flyball.records import Operation
 from flyball.records.failover import Outcome
 from flyball.records.operation import OperationSpec, OperationStatus, OperationType, ReseedPhase
-from flyball_topology import ackset, divergence
+from flyball.records.shard import Reseeding, ShardStatus
+from flyball_topology import ackset, divergence, reseeding
 from flyball_topology.budgets import Kind, Spend, allows
-from flyball_topology.changes import Deciding, status_with, take
+from flyball_topology.changes import Deciding, raised, take
 from flyball_topology.findings import Finding
+from flyball_topology.findings import Kind as Found
 from flyball_topology.line import Errant, beside_the_line, line_of
 from flyball_topology.steps import Clone, Fence, Follow, Freeze, OperationChange, Step
 from flyball_topology.view import MemberView, Snapshot, View
@@ -27,6 +32,8 @@ from flyball_topology.view import MemberView, Snapshot, View
 FIRST_REST = 5.0
 LONGEST_REST = 300.0
 """Seconds between two tries of a clone that failed: doubling from the first to the longest."""
+NOT_MADE_ANEW = frozenset({Found.UNACKNOWLEDGED_TAIL, Found.LACKS_PURGED, Found.ERRANT_TRANSACTIONS, Found.DIVERGED})
+"""What a clone takes away: a member with any of it has not had one."""
 CLONE_TRY = "CLONE"
 """How such tries are remembered, with the member's name behind it."""
 
@@ -67,7 +74,10 @@ def go_on(view: View, operation: Operation, findings: tuple[Finding, ...]) -> De
         case ReseedPhase.CLONING:
             return _clone(view, operation, member)
         case ReseedPhase.JOINING:
-            if any(finding.member == name for finding in findings):
+            mine = {finding.kind for finding in findings if finding.member == name}
+            if mine & NOT_MADE_ANEW:
+                return _move(view, operation, ReseedPhase.LEAVING, f"{name} was not made anew")
+            if mine or any(entry.name == name for entry in view.shard.status.reseeding):
                 return None
             return _end(view, operation, Outcome.SUCCEEDED, None, f"{name} replicates again")
 
@@ -120,11 +130,17 @@ def _leave(view: View, operation: Operation, member: MemberView) -> Deciding | N
         if view.shard.status.ackers_next is None:
             return ackset.leave(view, member.name, "a member that is made anew may not count")
         return None
-    return _move(view, operation, ReseedPhase.CLONING, f"{member.name} does not count any more")
+    moving = _move(view, operation, ReseedPhase.CLONING, f"{member.name} may be cloned from here on")
+    entry = Reseeding(name=member.name)
+    return _with_status(moving, raised(view, reseeding=(*reseeding.without(view, member.name), entry)))
 
 
 def _clone(view: View, operation: Operation, member: MemberView) -> Deciding | None:
     seen = member.seen
+    if member.name not in reseeding.may_be_cloned(view):
+        if any(entry.name == member.name for entry in view.shard.status.reseeding):
+            return _move(view, operation, ReseedPhase.JOINING, f"{member.name} is not to be cloned any more")
+        return _move(view, operation, ReseedPhase.LEAVING, f"{member.name} may count again")
     if seen is None:
         return None  # it is being cloned, or starts again; the others need not wait for it
     if seen.promise is None and seen.clone_state == "Completed":
@@ -151,7 +167,7 @@ def _clone_from(
                 return None  # for somebody else, then: who could acknowledge is brought back first
             if held is not None:
                 return take(view, held, "a commit that waits for the member would keep the clone waiting too")
-        elif seen.channel is not None and seen.channel.receiver != "OFF":
+        elif seen.noted < view.shard.status.version or (seen.channel is not None and seen.channel.receiver != "OFF"):
             step = Step(f"stop the receiver of {member.name}", acts=(Fence(member.name, view.reign.term),))
             return take(view, step, f"what it acknowledges from here on {source.name} might not bring back")
         elif source.seen is None or not source.seen.executed.contains(line_of(view, seen)):
@@ -183,9 +199,11 @@ def _made_anew(view: View, operation: Operation, member: MemberView) -> Deciding
     """Its data is the donor's now: whatever it held beside the line is gone with the rest."""
     joining = _move(view, operation, ReseedPhase.JOINING, f"{member.name} was cloned")
     rest = divergence.without(view, member.name)
-    if joining.step is None or rest == view.shard.status.diverged:
-        return joining
-    return replace(joining, step=replace(joining.step, status=status_with(view, diverged=rest)))
+    return _with_status(joining, raised(view, diverged=rest, reseeding=reseeding.counting(view, member.name)))
+
+
+def _with_status(decision: Deciding, status: ShardStatus) -> Deciding:
+    return replace(decision, step=replace(decision.step, status=status)) if decision.step else decision
 
 
 def _move(view: View, operation: Operation, phase: ReseedPhase, why: str) -> Deciding:

@@ -111,7 +111,12 @@ def _open_suspects(view: View, reached: frozenset[str]) -> tuple[tuple[Suspect, 
 
 
 def being_made(view: View) -> frozenset[str]:
-    """Members whose data is being replaced: whatever they promise, they remember nothing (rule 6)."""
+    """Members whose data is being replaced, or may be: whatever they promise, they remember nothing (rule 6)."""
+    return cloning(view) | {entry.name for entry in view.shard.status.reseeding}
+
+
+def cloning(view: View) -> frozenset[str]:
+    """Those that an operation which goes on wants to be cloned."""
     return frozenset(o.spec.member or "" for o in view.operations if o.status.phase is ReseedPhase.CLONING)
 
 

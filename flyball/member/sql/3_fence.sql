@@ -114,7 +114,7 @@ BEGIN
   END IF;
 END $$
 
--- Writes the fence row; NULL keeps what the row of this server says. super_read_only refuses even an unlogged write,
+-- Writes the fence row, and takes a donor away that was named for a clone before (rule 4); NULL keeps what the row of this server says. super_read_only refuses even an unlogged write,
 -- so it is off for that one write; read_only and offline_mode stay as they are.
 DROP PROCEDURE IF EXISTS flyball.note $$
 CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.note(
@@ -131,6 +131,7 @@ BEGIN
   END;
   SELECT opened, reigned, version INTO v_opened, v_reigned, v_version
     FROM flyball.fence WHERE id = 1 AND server_uuid = @@GLOBAL.server_uuid;
+  SET GLOBAL clone_valid_donor_list = DEFAULT;
   SET SESSION sql_log_bin = 0;
   IF v_frozen THEN SET GLOBAL super_read_only = OFF; END IF;
   REPLACE INTO flyball.fence (id, server_uuid, term, opened, reigned, version, watched_until)

@@ -12,7 +12,18 @@ from flyball.member.accounts import replica_account
 from flyball.records import Failover, Operation, Shard
 from flyball.records.failover import Outcome
 from flyball.records.keyspace import DurabilityPolicy, DurabilitySpec
-from flyball.records.shard import MemberSpec, Mode, Phase, Reign, ShardSpec, ShardStatus, Suspect, Transition
+from flyball.records.operation import ReseedPhase
+from flyball.records.shard import (
+    MemberSpec,
+    Mode,
+    Phase,
+    Reign,
+    Reseeding,
+    ShardSpec,
+    ShardStatus,
+    Suspect,
+    Transition,
+)
 from flyball_topology.steps import Act, Step
 from flyball_topology.view import Channel, MemberView, Reach, Snapshot, View
 
@@ -204,7 +215,9 @@ def request(view: View, mode: str = "planned", *, outcome: Outcome = Outcome.PEN
 
 
 def word(view: View, kind: str, name: str | None = None, **status: object) -> View:
-    """A person's word: the Operation of that name and type."""
+    """A person's word: the Operation of that name and type. The shard's record knows of a clone that is under way."""
+    if status.get("phase") is ReseedPhase.CLONING and name is not None:
+        view = with_status(view, reseeding=(Reseeding(name=name),))
     about = {"type": kind, "keyspace": "commerce", "shard": SHARD, "member": name}
     document = {"metadata": {"name": kind}, "spec": about, "status": status}
     return replace(view, operations=(*view.operations, Operation.model_validate(document)))

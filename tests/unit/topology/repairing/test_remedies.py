@@ -161,9 +161,10 @@ def test_or_is_reseeded_where_that_was_declared():
 
 
 def test_only_one_reseed_is_asked_for():
-    view = word(with_spec(isolated(), repair=RepairSpec(errant=ErrantPolicy.RESEED)), "reseed", "m2", phase="Joining",
-                outcome="Running")  # fmt: skip
-    assert decide(view).step is None
+    asked = with_spec(isolated(), repair=RepairSpec(errant=ErrantPolicy.RESEED))
+    change = chosen(decide(word(asked, "reseed", "m2", phase="Joining", outcome="Running"))).operation
+    assert change is not None
+    assert (change.name, change.spec) == ("reseed", None)
 
 
 # --- pacing --------------------------------------------------------------------------------------------------

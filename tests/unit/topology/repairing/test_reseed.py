@@ -6,11 +6,13 @@ from flyball.errors import Code
 from flyball.member.accounts import replica_account
 from flyball.records.failover import Outcome
 from flyball.records.operation import ReseedPhase
+from flyball.records.shard import Reseeding
 from flyball.stability import Budget
 from flyball_topology.decide import decide
 from flyball_topology.diagnose import diagnose
 from flyball_topology.findings import Kind
 from flyball_topology.reseed import CLONE_TRY, donor
+from flyball_topology.revocation import unrevokable
 from flyball_topology.steps import Clone, Fence, Follow, Freeze
 from flyball_topology.view import Tried
 from tests.unit.topology.views import (
@@ -67,6 +69,58 @@ def test_one_that_cannot_be_spared_is_cloned_without_leaving():
     """Rule 6 guards then: without a promise it counts as unreached."""
     view = word(healthy(2), "reseed", "m2", outcome=Outcome.RUNNING, phase=ReseedPhase.LEAVING)
     assert operation_of(decide(view)).phase is ReseedPhase.CLONING
+
+
+def entered(view, counts_from=0):
+    return with_status(view, reseeding=(Reseeding(name="m3", counts_from=counts_from),))
+
+
+def test_the_shards_record_names_it_before_it_may_be_cloned():
+    """Under another version: what was decided before, to let it follow say, must not come late."""
+    decision = decide(with_status(under_way(ReseedPhase.LEAVING), ackers=("m1", "m2")))
+    status = status_of(decision)
+    assert (status.reseeding, status.version) == ((Reseeding(name="m3"),), 1)
+
+
+def test_nobody_is_cloned_whom_the_shards_record_does_not_name():
+    """What is known of the operation may be old; the record is what the decision is held against."""
+    assert operation_of(decide(with_status(left(), reseeding=()))).phase is ReseedPhase.LEAVING
+    back = entered(seeing(left(), "m3", promise=None), counts_from=1)
+    assert operation_of(decide(back)).phase is ReseedPhase.JOINING
+
+
+def test_one_that_may_be_cloned_is_let_alone_whatever_is_known_of_the_operation():
+    """Its receiver was stopped so that it acknowledges nothing which it would forget."""
+    view = entered(on_channel(healthy(acks=2), "m3", receiver="OFF"))
+    assert not acts(decide(view))
+
+
+def test_one_that_was_made_anew_counts_from_the_next_version_on():
+    view = seeing(left(), "m3", promise=None, clone_state="Completed", channel=None)
+    status = status_of(decide(view))
+    assert (status.reseeding, status.version) == ((Reseeding(name="m3", counts_from=1),), 1)
+
+
+def test_it_counts_once_it_has_noted_that_version():
+    """Until then a clone may come late, from a leader that slept."""
+    view = with_status(entered(under_way(ReseedPhase.JOINING), counts_from=1), version=1)
+    for name in ("m1", "m2"):
+        view = seeing(view, name, noted=1)
+    assert acts(decide(view)) == (Fence("m3", 1),)
+    assert unrevokable(dead(dead(view, "m1"), "m2"))
+    assert status_of(decide(seeing(view, "m3", noted=1))).reseeding == ()
+    cloning = seeing(view, "m3", noted=1, clone_state="In Progress", super_read_only=False)
+    assert decide(cloning).step is None
+
+
+def test_a_reseed_that_nobody_asks_for_any_more_ends_in_the_record_too():
+    status = status_of(decide(entered(healthy())))
+    assert (status.reseeding, status.version) == ((Reseeding(name="m3", counts_from=1),), 1)
+
+
+def test_one_that_was_not_made_anew_begins_again():
+    view = under_way(ReseedPhase.JOINING, holding(healthy(), "m3", gtids(m1="1-9", m3="1-2")))
+    assert operation_of(decide(view)).phase is ReseedPhase.LEAVING
 
 
 def test_it_is_cloned_from_a_healthy_replica():

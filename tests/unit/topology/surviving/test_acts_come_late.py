@@ -8,6 +8,8 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
+import pytest
+
 from flyball.records import Shard
 from flyball.records.keyspace import DurabilityPolicy
 from flyball.records.shard import Intent, ShardStatus
@@ -76,6 +78,30 @@ async def test_semi_sync_is_not_turned_off_once_it_was_declared_again() -> None:
     run.world.held = set()
     async with Service(run.world, run.records) as third:
         await until(run, third, lambda _: bool(run.world.promoted))
+    ((_, primary),) = run.world.promoted
+    assert run.world.lost(primary).is_empty
+
+
+async def test_a_member_that_counts_again_is_not_cloned_once_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would forget what it alone has acknowledged since: the primary dies while it is being cloned."""
+    scenario = next(s for s in SCENARIOS if s.name == "reseed")
+    names = await effects_of(scenario)
+    at = next(
+        number for number, name in enumerate(names, 1) if name.startswith("Clone(member='m3', term=1, donor='m2'")
+    )
+    run = await begin(scenario)
+    with monkeypatch.context() as patched:
+        async with woken_after(run, at) as other:
+            await run.until_rest(other, 100)
+            run.world.held = {"m2"}
+            run.world.client_writes()
+            patched.setattr(run.world, "finish_clones", lambda: None)
+        run.world.kill("m1")
+        run.world.held = set()
+        async with Service(run.world, run.records) as third:
+            await until(run, third, lambda status: status.transition is not None)
+            patched.undo()
+            await until(run, third, lambda _: bool(run.world.promoted))
     ((_, primary),) = run.world.promoted
     assert run.world.lost(primary).is_empty
 
