@@ -313,6 +313,8 @@ class Server:
 
     def kill(self) -> None:
         self.running, self.stalled, self.busy = False, False, False
+        if self.clone_state == "In Progress":  # mysqld says so for good afterwards, which the probe knows for a failure
+            self.clone_state = "Failed"
         self.end_sessions()
 
     def start(self) -> None:
