@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "topology"), str(ROOT / "local"), str(ROOT / "tools")]
+sys.path[:0] = [str(ROOT), str(ROOT / "topology"), str(ROOT / "operator"), str(ROOT / "local"), str(ROOT / "tools")]
 
 import reference_findings  # noqa: E402 - the path comes first
 import reference_metrics  # noqa: E402

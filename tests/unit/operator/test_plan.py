@@ -152,12 +152,13 @@ def test_an_address_that_is_not_known_for_a_moment_stays_as_it_was():
 # --- endpoints ------------------------------------------------------------------------------------------------
 
 
-def test_endpoints_follow_the_reign_and_no_moment_has_two_primaries():
-    view = settled(steady(), primary=TWO)
-    stale = with_pod(with_pod(view, ONE, role=PRIMARY), TWO, role=REPLICA)
+@pytest.mark.parametrize(("former", "reigning"), [(ONE, TWO), (TWO, ONE)])
+def test_endpoints_follow_the_reign_and_no_moment_has_two_primaries(former, reigning):
+    view = settled(steady(), primary=reigning)
+    stale = with_pod(with_pod(view, former, role=PRIMARY), reigning, role=REPLICA)
     made = step(stale)
     assert isinstance(made, MarkPods)
-    assert [(mark.pod, mark.role) for mark in made.marks] == [(ONE, REPLICA), (TWO, PRIMARY)]
+    assert [(mark.pod, mark.role) for mark in made.marks] == [(former, REPLICA), (reigning, PRIMARY)]
 
 
 @pytest.mark.parametrize("role", [role for role in Role if role not in {Role.PRIMARY, Role.REPLICA}])
