@@ -80,6 +80,15 @@ async def test_a_write_costs_one_call_after_a_read(server: FakeServer, records: 
     assert [call.verb for call in server.calls] == ["replace", "replace"]
 
 
+async def test_a_write_that_changes_nothing_hears_what_another_process_wrote(
+    server: FakeServer, records: KubernetesRecords
+) -> None:
+    read = await records.create(keyspace())
+    async with KubernetesRecords(server.connect(), "shop") as other:
+        await other.replace_spec(with_replicas(read, 5))
+        await raises(Code.CONFLICT, records.replace_spec(read))
+
+
 async def test_objects_are_kept_in_bounds(
     server: FakeServer, records: KubernetesRecords, monkeypatch: pytest.MonkeyPatch
 ) -> None:
