@@ -2,7 +2,7 @@
 
 What the user has comes first:
 
-    KUBECONFIG   is set: that cluster is used as it is, and nothing is started or stopped
+    KUBECONFIG   names another cluster: that one is used as it is, and nothing is started
     kind         is on PATH, and Docker answers: a kind cluster named ``flyball``
     else         this machine's own, in network, mount and process namespaces made for it: root is needed
 
@@ -23,7 +23,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -44,10 +44,10 @@ def up(place: Layout) -> Path:
 
     :raises Unavailable: when there can be none here, or it does not become ready.
     """
-    named = os.environ.get("KUBECONFIG", "")
-    if named:
-        _say(f"KUBECONFIG is set: its cluster is used ({named})")
-        return Path(named)
+    theirs = users_own(place, os.environ)
+    if theirs is not None:
+        _say(f"KUBECONFIG is set: its cluster is used ({theirs})")
+        return theirs
     if _has_kind():
         return _kind_up(place)
     if processes.running(place.run / "cluster.pid") is None:
@@ -67,12 +67,18 @@ def up(place: Layout) -> Path:
     return place.kubeconfig
 
 
+def users_own(place: Layout, environ: Mapping[str, str]) -> Path | None:
+    """The kubeconfig that the user named; None where it is that of the cluster that is made here."""
+    named = environ.get("KUBECONFIG", "")
+    return None if named in ("", str(place.kubeconfig), str(_kind_kubeconfig(place))) else Path(named)
+
+
 def load(place: Layout, archives: Sequence[Path]) -> None:
     """Bring images into every node of the cluster that is up.
 
     :raises Unavailable: when the cluster is the user's own: its images come from a registry.
     """
-    if os.environ.get("KUBECONFIG"):
+    if users_own(place, os.environ) is not None:
         raise Unavailable("the cluster of KUBECONFIG takes its images from a registry; push them there")
     if _has_kind():
         for archive in archives:
@@ -248,8 +254,12 @@ def _has_kind() -> bool:
     return shutil.which("kind") is not None and _try(["docker", "info"]) is not None
 
 
+def _kind_kubeconfig(place: Layout) -> Path:
+    return place.state / "kind.kubeconfig"
+
+
 def _kind_up(place: Layout) -> Path:
-    kubeconfig = place.state / "kind.kubeconfig"
+    kubeconfig = _kind_kubeconfig(place)
     kubeconfig.parent.mkdir(parents=True, exist_ok=True)
     if KIND not in _run(["kind", "get", "clusters"]).split():
         workers = "\n".join(["- role: worker"] * place.nodes)

@@ -14,7 +14,7 @@ import yaml
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tools.kubernetes import pki, processes
+from tools.kubernetes import cluster, pki, processes
 from tools.kubernetes.archive import pack_files
 from tools.kubernetes.layout import HERE, SERVICE_OF_DNS, Layout
 
@@ -129,3 +129,10 @@ def test_pods_ask_the_name_server_that_is_installed():
     objects = yaml.safe_load_all((HERE / "manifests/dns.yaml").read_text())
     [service] = [one for one in objects if one["kind"] == "Service"]
     assert service["spec"]["clusterIP"] == SERVICE_OF_DNS
+
+
+def test_a_kubeconfig_that_the_user_named_comes_first_and_the_clusters_own_is_no_other(tmp_path: Path):
+    place = Layout(state=tmp_path)
+    assert cluster.users_own(place, {"KUBECONFIG": "/etc/theirs"}) == Path("/etc/theirs")
+    assert cluster.users_own(place, {"KUBECONFIG": str(place.kubeconfig)}) is None
+    assert cluster.users_own(place, {}) is None
