@@ -4,7 +4,7 @@ BIN := .venv/bin
 comma := ,
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo mysql test simulate lint format bench chaos lock kubernetes cluster cluster-down images clean
+.PHONY: help venv demo mysql test simulate mutants interleavings lint format bench chaos lock kubernetes cluster cluster-down images clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -23,8 +23,14 @@ mysql: .venv/complete  ## say where MySQL is; fetch it when there is none
 test: .venv/complete  ## run the tests (TIERS=unit,mysql,cli picks folders of tests/, ARGS=… goes to pytest)
 	$(BIN)/python -m pytest -q $(if $(TIERS),$(addprefix tests/,$(subst $(comma), ,$(TIERS))),tests) $(ARGS)
 
-simulate: .venv/complete  ## run simulated worlds (SEEDS=… or MINUTES=…; SEED=… replays one)
-	$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED),$(if $(MINUTES),--minutes $(MINUTES),--seeds $(or $(SEEDS),10000))) $(ARGS)
+simulate: .venv/complete  ## run simulated worlds (SEEDS=…, MINUTES=… or both, whichever ends first; SEED=… replays one)
+	$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED),$(if $(SEEDS),--seeds $(SEEDS)) $(if $(MINUTES),--minutes $(MINUTES))) $(ARGS)
+
+mutants: .venv/complete  ## look for the seeds that notice each safety rule taken out (ARGS="--only 'rule 11'")
+	$(BIN)/python -m tests.simulation.mutants $(ARGS)
+
+interleavings: .venv/complete  ## strike every workflow twice in every way (EVERY=100 runs each hundredth)
+	$(BIN)/python -m tests.simulation --interleavings $(or $(EVERY),1) $(ARGS)
 
 lint: .venv/complete  ## format, rules, types, layers, texts
 	$(BIN)/ruff format --check .

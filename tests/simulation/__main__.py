@@ -1,7 +1,7 @@
 """``python -m tests.simulation``: many seeds, or one of them again.
 
     --seeds 10000            that many seeds, from --first on
-    --minutes 60             as many as fit
+    --minutes 60             as many as fit, and with --seeds no more than those
     --seed 4711              one of them, with what the service did
     --interleavings 100      every 100th of all crashes at every effect of every workflow with one further fault
 
@@ -13,12 +13,13 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from itertools import count
 
 from tests.simulation.interleaving import WORKFLOWS, effects, interleaved
 from tests.simulation.run import Verdict, of_seed, simulate
 from tests.simulation.shrink import shrink
 
+SEEDS = 10_000
+"""Where nothing is said."""
 CHUNK = 50
 SHOWN = 5
 """Failing seeds of a chunk that are shrunk."""
@@ -46,7 +47,7 @@ def main() -> int:
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.simulation")
-    parser.add_argument("--seeds", type=int, default=10_000)
+    parser.add_argument("--seeds", type=int)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--minutes", type=float)
     parser.add_argument("--seed")
@@ -57,16 +58,11 @@ def _parse() -> argparse.Namespace:
 
 def _chunks(options: argparse.Namespace, begun: float) -> Iterator[tuple[int, int, float]]:
     """First seed, how many, and the moment after which none is begun."""
-    if options.minutes is None:
-        for first in range(options.first, options.first + options.seeds, CHUNK):
-            yield first, min(CHUNK, options.first + options.seeds - first), float("inf")
-        return
-    end = begun + options.minutes * 60
-    most = int(options.minutes * 60 * 1000)  # no machine runs a seed in less than a millisecond a process
-    for first in count(options.first, CHUNK):
-        if first - options.first > most:
-            return
-        yield first, CHUNK, end
+    end = float("inf") if options.minutes is None else begun + options.minutes * 60
+    most = int(end - begun) * 1000 if options.minutes else SEEDS  # no process runs a seed in less than a millisecond
+    last = options.first + (most if options.seeds is None else options.seeds)
+    for first in range(options.first, last, CHUNK):
+        yield first, min(CHUNK, last - first), end
 
 
 def _chunk(task: tuple[int, int, float]) -> tuple[int, float, list[str]]:
@@ -84,14 +80,19 @@ def _chunk(task: tuple[int, int, float]) -> tuple[int, float, list[str]]:
 
 
 def _interleavings(every: int, first: int, processes: int) -> int:
-    plans = [plan for name in WORKFLOWS for plan in interleaved(name, effects(name))][first % every :: every]
-    failed = 0
+    everything = [plan for name in WORKFLOWS for plan in interleaved(name, effects(name))]
+    plans = everything[first % every :: every]
+    begun, failed = time.monotonic(), 0
     with ProcessPoolExecutor(processes) as pool:
         for verdict in pool.map(simulate, plans, chunksize=20):
             if not verdict.is_good:
                 failed += 1
                 print(_report(verdict), flush=True)  # noqa: T201
-    print(f"{len(plans)} interleavings; {failed} failed")  # noqa: T201
+    took = time.monotonic() - begun
+    each = took / max(len(plans), 1) * 1000
+    print(  # noqa: T201
+        f"{len(plans)} of {len(everything)} interleavings in {took:.0f} s ({each:.1f} ms each); {failed} failed"
+    )
     return 1 if failed else 0
 
 

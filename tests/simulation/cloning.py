@@ -24,7 +24,11 @@ async def clone(world: "World", machine: Machine, donor: Machine) -> None:
     drops_at = duration * world.random.uniform(0.1, 0.9)
     process, spent, step = donor.process, 0.0, 0.1
     while spent < duration:
-        await asyncio.sleep(step)
+        try:
+            await asyncio.sleep(step)
+        except asyncio.CancelledError:  # killed in the middle: its next start finds a clone that failed
+            _break(machine, empty=spent > drops_at)
+            raise
         spent += step
         alive = donor.is_up and donor.process is process and world.network.both(machine.name, donor.name)
         if not alive or server.donor != donor.name or world.breaks_clones:

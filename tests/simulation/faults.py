@@ -122,6 +122,8 @@ def _errant(world: "World", fault: Fault) -> None:
     transition = record.status.transition if record else None
     if transition is not None and transition.candidate == machine.name:
         return
+    if record is not None and record.status.reign.primary == machine.name:  # and closed, since it restarted
+        return
     if server.running and server.super_read_only and not server.opened:
         commit = server.write(Payload("row"))
         world.told.foreign = world.told.foreign.union(commit.gtid)

@@ -8,7 +8,7 @@ replaced in all of them. What stands in a table (``REMEDIES``, say) is replaced 
 """
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
@@ -41,15 +41,3 @@ def patched(changes: Mapping[str, Any]) -> Iterator[None]:
 def _modules_with(attribute: str, there: object) -> list[object]:
     ours = [module for name, module in sys.modules.items() if name.startswith(OURS)]
     return [module for module in ours if vars(module).get(attribute) is there]
-
-
-def first_failure(changes: Mapping[str, Any], seeds: Iterable[int]) -> "tuple[int, str] | None":
-    """The first of ``seeds`` that shows what is patched, and what it violates; ``None`` when none does."""
-    from tests.simulation.run import of_seed  # noqa: PLC0415 - the patches must find every module loaded
-
-    with patched(changes):
-        for seed in seeds:
-            verdict = of_seed(str(seed))
-            if not verdict.is_good:
-                return seed, verdict.violations[0]
-    return None
