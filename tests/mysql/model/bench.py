@@ -27,9 +27,9 @@ class MysqlBench(Standing):
     def act(self, step: Act) -> str:
         statements = self._statements(step)
         for statement in statements:
-            said = self._wait(step.member, self._call(step.member, TOPOLOGY, statement))
-            if said == LOST and step.hears == OK:  # the service would ask again, too: acts are safe to repeat
-                said = self._wait(step.member, self._call(step.member, TOPOLOGY, statement))
+            one = self._call(step.member, TOPOLOGY, statement)
+            said = self._wait(step.member, one)
+            assert said != LOST or step.hears == LOST, f"{step}: {one.message}; {self.printed(step.member)}"
             if said != OK:
                 return said
         return OK
