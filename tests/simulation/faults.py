@@ -122,7 +122,8 @@ def _errant(world: "World", fault: Fault) -> None:
     transition = record.status.transition if record else None
     if transition is not None and transition.candidate == machine.name:
         return
-    if record is not None and record.status.reign.primary == machine.name:  # and closed, since it restarted
+    reign = record.status.reign.primary if record else ""
+    if reign in {"", machine.name}:  # it restarted, and is closed; or a shard that is not empty may not begin
         return
     if server.running and server.super_read_only and not server.opened:
         commit = server.write(Payload("row"))
