@@ -51,7 +51,14 @@ async def watch(namespace: str, wake: Callable[[str], None]) -> None:
 
     :param wake: is called in the event loop, with a keyspace's name.
     """
-    await kopf.operator(registry=registry(wake), settings=settings(), standalone=True, namespaces=[namespace])
+    await kopf.operator(
+        registry=registry(wake),
+        settings=settings(),
+        standalone=True,
+        namespaces=[namespace],
+        # Or kopf asks for the user's name, and a container's has none. The type has no public name.
+        identity=naming.MANAGER,  # type: ignore[arg-type]
+    )
 
 
 async def _login(**given: Any) -> kopf.ConnectionInfo | None:  # noqa: ANN401

@@ -24,6 +24,26 @@ async def first(woken: asyncio.Queue[str], watching: asyncio.Task) -> str:
     return await waiting
 
 
+def nameless() -> str:
+    """As in a container whose user has a number alone."""
+    raise KeyError("getpwuid(): uid not found: 65532")
+
+
+async def test_edges_come_to_a_process_whose_user_has_no_name(place, kubeconfig, monkeypatch):
+    monkeypatch.setenv("KUBECONFIG", str(kubeconfig))
+    monkeypatch.setattr("getpass.getuser", nameless)
+    woken: asyncio.Queue[str] = asyncio.Queue()
+    watching = asyncio.create_task(edges.watch(place.namespace, woken.put_nowait))
+    try:
+        keyspace = Keyspace(metadata=Metadata(name="commerce", uid="u1"), spec=KeyspaceSpec())
+        made = in_namespace(claim.claim(keyspace, "commerce-x-x", "commerce-x-x-1", 1), place.namespace)
+        await place.api.create(CLAIMS, made)
+        assert await first(woken, watching) == "commerce"
+    finally:
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+
+
 async def test_a_claim_that_comes_changes_or_goes_wakes_its_keyspace(place, kubeconfig, monkeypatch):
     monkeypatch.setenv("KUBECONFIG", str(kubeconfig))
     woken: asyncio.Queue[str] = asyncio.Queue()
