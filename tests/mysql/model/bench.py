@@ -197,7 +197,7 @@ class MysqlBench(Standing):
         one = self._begin_clone(member)
         assert one.ended.wait(LIMIT * 3)
         if one.said == "3707":
-            self.expect(f"{member} to start again", lambda: self.shard.process(self.names[member]) != before)
+            self.expect(f"{member} to start again", lambda: self.shard.runs_anew(self.names[member], before))
             self.expect(f"{member} to answer", lambda: self.look(member))
 
     def _begin_clone(self, member: str) -> Call:

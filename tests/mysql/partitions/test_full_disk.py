@@ -16,7 +16,7 @@ def test_a_replica_that_sleeps_for_want_of_space_is_started_again(shard):
     fill_disk(directory)
     shard.until("it to wait for space", lambda: waits_for_space(shard, replica))
     free_disk(directory)
-    shard.until("another process", lambda: shard.process(replica) != process)
+    shard.until("another process", lambda: shard.runs_anew(replica, process))
     shard.until_healthy()
 
 

@@ -98,7 +98,7 @@ def test_a_member_made_anew_is_another_server_and_only_a_clone_makes_one(shard):
     shard.kill(other)
     word = shard.say("reseed", anew)
     shard.until("the reseed", lambda: shard.operation(word).status.outcome.ended)
-    shard.until("another process", lambda: shard.process(other) != process)
+    shard.until("another process", lambda: shard.runs_anew(other, process))
     shard.until_healthy()
     after = {name: shard.probe(name)["server_uuid"] for name in shard.names}
     assert [name for name in shard.names if after[name] != before[name]] == [anew]
@@ -112,7 +112,7 @@ def test_a_member_made_anew_is_another_server_and_only_a_clone_makes_one(shard):
     shard.ledger.stop()  # killed with a write that nobody acknowledged, it would be cloned once more
     restarted = shard.process(anew)
     shard.kill(anew)
-    shard.until("another process", lambda: shard.process(anew) != restarted)
+    shard.until("another process", lambda: shard.runs_anew(anew, restarted))
     shard.until_healthy()
     assert shard.probe(anew)["server_uuid"] == after[anew]
 
