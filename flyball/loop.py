@@ -111,7 +111,8 @@ class Loop(Generic[K, V, S]):
         self._places: dict[K, Place[K, V, S]] = {}
         self._ready: dict[K, Place[K, V, S]] = {}  # in the order in which they fell due
         self._running: dict[K, Place[K, V, S]] = {}
-        self._edge = asyncio.Event()
+        self._passes: asyncio.TaskGroup | None = None  # while run() runs
+        self._starting = False
         self._loop: asyncio.AbstractEventLoop | None = None  # while run() runs
 
     # --- keys ----------------------------------------------------------------------------------------
@@ -179,13 +180,16 @@ class Loop(Generic[K, V, S]):
         """Runs passes until cancelled; then cancels those in flight and waits for their end."""
         if self._loop is not None or self._running:
             raise RuntimeError(f"loop {self.name} runs already")
-        self._loop, self._edge = asyncio.get_running_loop(), asyncio.Event()
+        self._loop = asyncio.get_running_loop()
         try:
             async with asyncio.TaskGroup() as passes:
+                self._passes = passes
                 try:
-                    await self._start_passes(passes)
+                    for place in self._places.values():
+                        self._schedule(place, place.due)
+                    await self._loop.create_future()
                 finally:
-                    self._loop = None  # nothing becomes due any more; the passes in flight end
+                    self._loop = self._passes = None  # nothing becomes due any more; the passes in flight end
         finally:
             self._ready.clear()
             self._running.clear()
@@ -195,15 +199,20 @@ class Loop(Generic[K, V, S]):
                 elif place.timer is not None:
                     place.timer.cancel()
 
-    async def _start_passes(self, passes: asyncio.TaskGroup) -> None:
-        for place in self._places.values():
-            self._schedule(place, place.due)
-        while True:
-            while turn := self._next():
-                self._running[turn.key] = turn
-                passes.create_task(self._pass(turn), name=f"{self.name} {turn.key}")
-            self._edge.clear()
-            await self._edge.wait()
+    def _start_soon(self) -> None:
+        """Starts what is ready in the event loop's next turn: edges that come until then bring no pass of their own.
+
+        No task waits for that: it would cost each pass two turns more.
+        """
+        if self._loop is not None and not self._starting:
+            self._starting = True
+            self._loop.call_soon(self._start)
+
+    def _start(self) -> None:
+        self._starting = False
+        while self._passes is not None and (turn := self._next()):
+            self._running[turn.key] = turn
+            self._passes.create_task(self._pass(turn), name=f"{self.name} {turn.key}")
 
     def _next(self) -> Place[K, V, S] | None:
         if len(self._running) >= self._workers:
@@ -228,7 +237,7 @@ class Loop(Generic[K, V, S]):
             elif self._loop is not None:  # else it is due still, for the next run
                 self._schedule(place, -inf if place.woken else due)
                 place.woken = False
-            self._edge.set()
+            self._start_soon()
 
     async def _observe_to_record(self, place: Place[K, V, S]) -> tuple[Pass[V, S], float]:
         key, started = place.key, self._now()
@@ -263,7 +272,7 @@ class Loop(Generic[K, V, S]):
     def _fall_due(self, place: Place[K, V, S]) -> None:
         place.timer = None
         self._ready[place.key] = place
-        self._edge.set()
+        self._start_soon()
 
     def _forget(self, place: Place[K, V, S]) -> None:
         if place.timer is not None:

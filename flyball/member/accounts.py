@@ -9,6 +9,7 @@ certificate authority's certificate, PEM).
 import base64
 import hashlib
 import hmac
+from functools import lru_cache
 
 from flyball.records import Keyspace
 
@@ -20,6 +21,7 @@ REPLICA_PREFIX = "flyball_r_"
 _OWN = ("topology", "clone", "engine", "replica-seed")
 
 
+@lru_cache(maxsize=65536)
 def replica_account(member: str) -> str:
     """The account that ``member`` replicates with: one each, so that one can be locked out alone.
 

@@ -162,13 +162,16 @@ class Response:
         row: Row = {}
         at = 0
         for name in self._columns:
-            if payload[at] == 0xFB:
+            size = payload[at]
+            if size == 0xFB:
                 row[name] = None
                 at += 1
-            else:
-                size, at = _length(payload, at)
-                row[name] = payload[at : at + size].decode("utf-8", "surrogateescape")
-                at += size
+                continue
+            at += 1
+            if size > 0xFB:
+                size, at = _length(payload, at - 1)
+            row[name] = payload[at : at + size].decode("utf-8", "surrogateescape")
+            at += size
         self.rows.append(row)
         return False
 

@@ -63,10 +63,12 @@ def lag_class(member: MemberView) -> LagClass:
     """The lag in classes, so that a status changes only when the state does."""
     if member.lag is None or member.seen is None:
         return LagClass.UNKNOWN
-    for limit, found in ((60.0, LagClass.OVER_1M), (10.0, LagClass.OVER_10S), (2.5, LagClass.OVER_1S)):
+    if member.lag <= 2.5:
+        return LagClass.OK
+    for limit, found in ((60.0, LagClass.OVER_1M), (10.0, LagClass.OVER_10S)):
         if member.lag > limit:
             return found
-    return LagClass.OK
+    return LagClass.OVER_1S
 
 
 def missing_on_primary(view: View, seen: Snapshot) -> frozenset[str]:

@@ -83,7 +83,7 @@ class Metrics(LoopHooks):
         self.on_pass: Callable[[], None] = lambda: None
         self._views: dict[str, View] = {}
         self._passed: dict[str, float] = {}
-        self._children: dict[tuple[str, str], Counter] = {}
+        self._children: dict[tuple[str, ...], Counter] = {}
         self._kinds: dict[str, set[str]] = {}
         self._members: dict[str, set[str]] = {}
 
@@ -96,7 +96,7 @@ class Metrics(LoopHooks):
         failed: Stage | None,
     ) -> None:
         """Count a pass of the shards' loop."""
-        self.passes.labels(failed.value if failed else outcome.value if isinstance(outcome, Outcome) else "rest").inc()
+        self._count(self.passes, failed.value if failed else outcome.value if isinstance(outcome, Outcome) else "rest")
         self.pass_seconds.observe(seconds)
         self.on_pass()
         self._passed[str(key)] = time.time()
@@ -136,10 +136,14 @@ class Metrics(LoopHooks):
     def decided(self, shard: str, decision: Decision[Step]) -> None:
         """Whether a step was chosen, refused, or nothing is due."""
         kind = "step" if decision.step else "refused" if decision.refused else "wait" if decision.awaited else "rest"
-        counter = self._children.get((shard, kind))
-        if counter is None:
-            counter = self._children[shard, kind] = self.decisions.labels(shard, kind)
-        counter.inc()
+        self._count(self.decisions, shard, kind)
+
+    def _count(self, counter: Counter, *labels: str) -> None:
+        """One more; the counter of these labels is looked up once."""
+        child = self._children.get(labels)
+        if child is None:
+            child = self._children[labels] = counter.labels(*labels)
+        child.inc()
 
     def reigns(self, shard: Shard, transition: Transition) -> None:
         """A change of primary succeeded; those without a record of their own are counted here."""

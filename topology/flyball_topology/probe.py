@@ -1,6 +1,9 @@
 """The probe: everything about a member in one round trip, read into a snapshot."""
 
 import json
+from collections.abc import Mapping
+from functools import lru_cache
+from types import MappingProxyType
 
 from flyball.gtid import GtidSet
 from flyball.session.packets import Row
@@ -33,12 +36,23 @@ def snapshot(row: Row) -> Snapshot:
         channel=_channel(row),
         clone_state=_clone_state(row),
         clone_error=_text(row, "clone_error") if _number(row, "clone_errno") else "",
-        accounts={name: bool(locked) for name, locked in json.loads(accounts).items()} if accounts else None,
-        databases=frozenset(json.loads(databases)) if databases else None,
-        followers=frozenset(account for account in json.loads(row["dumps"] or "[]") if account),
+        accounts=_accounts(accounts) if accounts else None,
+        databases=_names(databases) if databases else None,
+        followers=_names(row["dumps"] or "[]"),
         waiting=_number(row, "waiting"),
         disk_full=_flag(row, "disk_full"),
     )
+
+
+@lru_cache(maxsize=8192)
+def _accounts(text: str) -> Mapping[str, bool]:
+    """The same from one look to the next, as the names below are."""
+    return MappingProxyType({name: bool(locked) for name, locked in json.loads(text).items()})
+
+
+@lru_cache(maxsize=8192)
+def _names(text: str) -> frozenset[str]:
+    return frozenset(name for name in json.loads(text) if name)
 
 
 def _clone_state(row: Row) -> str:

@@ -6,6 +6,8 @@ of its ack-givers remain unreached (``flyball.durability``). A member counts as 
 term under its own uuid and receives nothing (rules 4 to 7).
 """
 
+from functools import lru_cache
+
 from flyball.durability import Both, CrossZone, Durability, NoDurability, SemiSync
 from flyball.records.keyspace import DurabilityPolicy, DurabilitySpec
 from flyball.records.operation import ReseedPhase
@@ -18,10 +20,16 @@ def policy(view: View, spec: DurabilitySpec, ackers: tuple[str, ...]) -> Durabil
     if spec.policy is DurabilityPolicy.NONE:
         return NoDurability()
     if spec.policy is DurabilityPolicy.SEMI_SYNC:
-        return SemiSync(acks=spec.acks, ackers=frozenset(ackers))
+        return _semi_sync(spec.acks, ackers)
     # A zone that is not known is a zone of its own: whoever may have acknowledged must be reached.
     zones = {name: (view.members[name].spec.zone if name in view.members else "") or f"?{name}" for name in ackers}
     return CrossZone.across(zones, acks=spec.acks, ackers=frozenset(ackers))
+
+
+@lru_cache(maxsize=8192)
+def _semi_sync(acks: int, ackers: tuple[str, ...]) -> Durability:
+    """An ack set stays for long, and is asked for at each look."""
+    return SemiSync(acks=acks, ackers=frozenset(ackers))
 
 
 def durability(view: View) -> Durability:

@@ -202,22 +202,20 @@ class View:
     """What ``diagnose`` found, once somebody has asked; a view made from this one is diagnosed by itself."""
     beside: dict[str, tuple[MemberView, object]] = field(default_factory=dict, init=False, compare=False, repr=False)
     """The same for what ``line.beside_the_line`` found of each member."""
+    reign: Reign = field(init=False, compare=False, repr=False)
+    """The recorded reign."""
+    primary: MemberView | None = field(init=False, compare=False, repr=False)
+    """The member that reigns by the record."""
+    replicas: tuple[MemberView, ...] = field(init=False, compare=False, repr=False)
+    """All members but the recorded primary, in the order of the spec."""
+
+    def __post_init__(self) -> None:
+        reign = self.shard.status.reign
+        object.__setattr__(self, "reign", reign)  # a pass asks for these three a hundred times
+        object.__setattr__(self, "primary", self.members.get(reign.primary))
+        replicas = tuple(member for name, member in self.members.items() if name != reign.primary)
+        object.__setattr__(self, "replicas", replicas)
 
     def with_status(self, status: ShardStatus) -> "View":
         """The same, were ``status`` the record's."""
         return replace(self, shard=self.shard.model_copy(update={"status": status}))
-
-    @property
-    def reign(self) -> Reign:
-        """The recorded reign."""
-        return self.shard.status.reign
-
-    @property
-    def primary(self) -> MemberView | None:
-        """The member that reigns by the record."""
-        return self.members.get(self.reign.primary)
-
-    @property
-    def replicas(self) -> tuple[MemberView, ...]:
-        """All members but the recorded primary, in the order of the spec."""
-        return tuple(member for name, member in self.members.items() if name != self.reign.primary)

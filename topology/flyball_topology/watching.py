@@ -16,7 +16,7 @@ from types import MappingProxyType
 
 from flyball.errors import Code, FlyballError, MemberError
 from flyball.records import Shard
-from flyball.records.shard import MemberSpec
+from flyball.records.shard import MemberSpec, ShardSpec
 from flyball.session import SessionLostError
 from flyball_topology.members import Members
 from flyball_topology.view import Channel, MemberView, Reach, Snapshot
@@ -53,6 +53,7 @@ class Watch:
         self._clock = clock
         self._wake = wake
         self._probed = probed
+        self._declared: ShardSpec | None = None
         self._watched: dict[str, _Watched] = {}
         self._waited: list[_Watched] = []
         self._answered: asyncio.Future[None] | None = None
@@ -61,7 +62,8 @@ class Watch:
 
     async def look(self, shard: Shard, fresh: float) -> Mapping[str, MemberView]:
         """Probe whoever was not seen within ``fresh`` seconds, and return all members in the spec's order."""
-        self._reconcile(shard)
+        if shard.spec is not self._declared:
+            self._reconcile(shard)
         now = self._clock()
         asked = [w for w in self._watched.values() if w.probe is None and now - w.probed_at > fresh]
         probes = [(watched, self._probe(shard, watched, now)) for watched in asked]
@@ -114,7 +116,7 @@ class Watch:
             elif watched.view.spec != spec:
                 watched.view = replace(watched.view, spec=spec)
             ordered[name] = watched
-        self._watched = ordered
+        self._watched, self._declared = ordered, shard.spec
 
     async def _answers(self) -> None:
         """Wait for the probes of those that answered last time."""
