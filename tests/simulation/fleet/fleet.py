@@ -38,6 +38,8 @@ class Place:
     shard: Shard
     world: World
     members: dict[str, Member] = field(default_factory=dict)
+    deaths: int = 0
+    """How often its primary was taken away."""
     taken_at: float | None = None
     """When its primary was taken away, on this process's monotonic clock."""
     term: int = 0
@@ -207,10 +209,15 @@ class Fleet:
     # --- breaking it ----------------------------------------------------------------------------------------
 
     def take(self, count: int, how: str) -> list[str]:
-        """Kill or stop the primaries of ``count`` shards at one moment; return the shards' names."""
+        """Kill or stop the primaries of ``count`` shards at one moment; return the shards' names.
+
+        Of those that have lost the fewest so far: a shard rests from its third failover in a row.
+        """
         whole = [place for place in self._places if place.primary() is not None]
-        chosen = self._random.sample(whole, count)
+        self._random.shuffle(whole)
+        chosen = sorted(whole, key=lambda place: place.deaths)[:count]
         for place in chosen:
+            place.deaths += 1
             primary = place.primary()
             assert primary is not None
             member = place.members[primary.name]

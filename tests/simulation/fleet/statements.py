@@ -101,6 +101,8 @@ _PROCEDURES: dict[str, Procedure] = {
     "thaw": lambda world, name, term: world[name].thaw(term),
     "isolate": lambda world, name, term: world[name].isolate(term),
     "follow": _follow,
+    "settle": lambda world, name, term: world[name].settle(term),
+    "lend": lambda world, name, term, reader: world[name].lend(term, reader),
     "catch_up": lambda world, name, term, version, _holds, _wait: world[name].catch_up(term, version),
     "promote": _promote,
     "journal": _journal,
