@@ -5,7 +5,8 @@ loopback address; the topology service and the record store are the real ones. O
 one core and resident memory from /proc while nothing happens; how old what it knows of a member gets (the time between
 two probes of one member, kept by the member); seconds from the death of 1, 10 and 300 primaries at one moment to the
 first write that a client could make; the same for 300 that are stopped and not killed, which the observer must not
-believe before somebody else has lost them too. What the decisions said of it meanwhile is kept. A fleet of two shards is the measure for the one among a thousand.
+believe before somebody else has lost them too. What the decisions said of it meanwhile is kept. A fleet of two shards
+is the measure for the one among a thousand.
 """
 
 import asyncio

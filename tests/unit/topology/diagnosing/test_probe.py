@@ -35,3 +35,12 @@ def test_a_clone_that_ended_halfway_is_not_in_progress(state, errno, means):
 def test_a_client_that_waits_for_an_acknowledgement_is_no_follower():
     """They come out of one look at the sessions; a session that does not replicate has no name there."""
     assert snapshot(row(dumps=json.dumps(["flyball_r_1", None]), waiting="1")).followers == {"flyball_r_1"}
+
+
+def test_accounts_that_say_the_same_are_read_once_and_cannot_be_changed():
+    text = json.dumps({"flyball_r_1": 0, "app": 1})
+    first, second = (snapshot(row(accounts=text)).accounts for _ in range(2))
+    assert first == {"flyball_r_1": False, "app": True}
+    assert first is second
+    with pytest.raises(TypeError):
+        first["app"] = False
