@@ -13,15 +13,16 @@ from flyball.gtid import GtidSet
 from flyball.member.accounts import replica_account
 from flyball_topology.changes import Deciding, raised, status_with, take, wait
 from flyball_topology.line import on_line
-from flyball_topology.revocation import policy
+from flyball_topology.revocation import being_made, policy
 from flyball_topology.steps import Admit, Step
 from flyball_topology.view import MemberView, View
 
 
 def can_leave(view: View, name: str) -> bool:
-    """Whether writes could still be acknowledged without ``name``, by members that are there."""
-    rest = tuple(acker for acker in view.shard.status.ackers if acker != name)
-    return _suffice(view, rest)
+    """Whether writes could still be acknowledged without ``name``, by members that are there and not leaving."""
+    status = view.shard.status
+    staying = status.ackers if status.ackers_next is None else status.ackers_next
+    return _suffice(view, tuple(acker for acker in status.ackers if acker != name and acker in staying))
 
 
 def is_needed(view: View, name: str) -> bool:
@@ -30,14 +31,13 @@ def is_needed(view: View, name: str) -> bool:
 
 
 def _suffice(view: View, ackers: tuple[str, ...]) -> bool:
-    """Whether those of ``ackers`` that follow the primary now could acknowledge its writes."""
+    """Whether those of ``ackers`` that follow the primary now, and are not being made anew, could acknowledge."""
     spec = view.shard.status.durability or view.shard.spec.durability
-    primary = view.primary
-    there = frozenset(
-        name
-        for name in ackers
-        if primary and (member := view.members.get(name)) and member.follows(primary.spec) and _receives(member)
-    )
+    primary, remade = view.primary, being_made(view)
+    if primary is None:
+        return False
+    members = (view.members[name] for name in ackers if name in view.members and name not in remade)
+    there = frozenset(member.name for member in members if member.follows(primary.spec) and _receives(member))
     return policy(view, spec, ackers).acknowledged(view.reign.primary, there)
 
 

@@ -1,0 +1,33 @@
+"""The smallest schedules of what seeds have found, each by its name."""
+
+from flyball.records.keyspace import DurabilityPolicy
+from tests.simulation.drawing import Plan
+from tests.simulation.faults import Fault
+from tests.simulation.run import simulate
+from tests.simulation.world import Setting
+
+SHARD = "commerce-x"
+
+
+def test_one_that_is_needed_by_those_who_stay_is_not_cut_off_while_another_leaves() -> None:
+    """Across zones: x1 leaves the ack set, so x2 alone is in another zone than the primary, and it is errant."""
+    split = Fault(0.7, "split", "x1+x2+clients", seconds=1.0)
+    setting = Setting(members=4, policy=DurabilityPolicy.CROSS_ZONE)
+    verdict = simulate(Plan("5104", setting, (split, Fault(0.7, "failover", SHARD))))
+    assert verdict.is_good, verdict.violations
+
+
+def test_a_promotion_that_comes_late_opens_one_whom_nobody_acknowledges() -> None:
+    """It was revoked while it was cut off: it is open until it is fenced, and no client hears ok from it."""
+    requests = (Fault(0.5, "switchover", SHARD, "x2"), Fault(2.3, "switchover", SHARD))
+    cuts = (Fault(2.3025, "split", "x1+x4+clients", "in", 5.0), Fault(2.4, "isolated", "t1", seconds=4.251))
+    verdict = simulate(Plan("5140", Setting(members=4, acks=2), (*requests, *cuts)))
+    assert verdict.is_good, verdict.violations
+
+
+def test_one_that_is_needed_is_not_cut_off_while_another_is_made_anew() -> None:
+    """Two must acknowledge: x4 is away, x3 is being cloned, and x2 is errant. The clone waits for the commits."""
+    away = Fault(0.5011, "kill", "x4", seconds=5.924)
+    schedule = (Fault(0.5, "reseed", "x3"), away, Fault(1.7794, "errant", "x2"))
+    verdict = simulate(Plan("3181", Setting(members=4, acks=2), schedule))
+    assert verdict.is_good, verdict.violations
