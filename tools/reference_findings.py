@@ -25,7 +25,7 @@ _DONE: dict[str, str] = {
     "HALF_FROZEN": "it is frozen again, once its applier lets it",
     "MEMBER_UNREACHABLE": "nothing, for half a minute: members restart",
     "MEMBER_AWAY": "it leaves the ack set, where the rest can acknowledge writes without it",
-    "OLD_PROMISE": "it promises the present term, so that no leader of an older one can change it",
+    "OLD_PROMISE": "it promises the term and notes the version, so that no leader that acts on older ones changes it",
     "NO_PROMISE": "it is fenced under the present term; then it follows, or is cloned",
     "LACKS_PURGED": "it is reseeded",
     "ERRANT_HOUSEKEEPING": "the rows are declared on the primary as empty transactions, and the member follows",

@@ -74,6 +74,7 @@ class Reign(Model):
     uuid: str = ""
     base: str = ""
     past: tuple[str, ...] = Field(default=(), description="uuids of the members that reigned before")
+    issue: str = Field(default="", description="the name of the issue of its term")
 
 
 class Mode(StrEnum):
@@ -124,6 +125,7 @@ class Transition(Model):
     fetch_from: str = Field(default="", description="the member that holds what the candidate lacks")
     declared: str = Field(default="", description="GTIDs that the line holds as empty transactions from now on")
     unreadable: tuple[str, ...] = Field(default=(), description="members from which fetching failed in this change")
+    issue: str = Field(default="", description="the name of the issue of its term")
 
 
 class Diverged(Model):
@@ -233,6 +235,11 @@ class ShardStatus(Model):
     durability_next: DurabilitySpec | None = Field(default=None, description="what is being put in force")
     decision: DecisionStatus = DecisionStatus()
     conditions: tuple[Condition, ...] = ()
+
+    def issue_of(self, term: int) -> str:
+        """The name under which ``term`` was issued: a restored record issues a number again, by another name."""
+        transition = self.transition
+        return transition.issue if transition is not None and transition.term == term else self.reign.issue
 
 
 class Shard(Record):

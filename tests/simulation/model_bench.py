@@ -43,19 +43,20 @@ class ModelBench:
 
     def _do(self, server: Server, step: Act) -> list[Commit]:
         given, term, version = step.given, step.term, step.given.get("version", 0)
+        issue = given.get("issue", "")
         match step.name:
             case "follow":
                 source = self.world[given["source"]]
-                server.follow(term, source.host, source.port, given.get("acks", True), version)
+                server.follow(term, source.host, source.port, given.get("acks", True), version, issue)
             case "promote":
                 holds = self.labels.held(given.get("holds", ()))
-                server.promote(term, holds, given.get("acks", 1), given.get("ackers", ()), version)
+                server.promote(term, holds, given.get("acks", 1), given.get("ackers", ()), version, issue)
             case "arm_clone":
-                server.arm_clone(term, given["donor"], version)
+                server.arm_clone(term, given["donor"], version, issue)
             case "admit":
-                server.admit(term, given["ackers"], version)
+                server.admit(term, given["ackers"], version, issue)
             case "ensure_semi_sync":
-                server.ensure_semi_sync(term, given["acks"], version)
+                server.ensure_semi_sync(term, given["acks"], version, issue)
             case "declare_gtids":
                 return server.declare(term, self.labels.held(given["gtids"]))
             case "provision":
@@ -66,7 +67,7 @@ class ModelBench:
             case "beat":
                 return [server.write_beat(term, given["beat"])]
             case "fence" | "catch_up" as name:
-                getattr(server, name)(term, version)
+                getattr(server, name)(term, version, issue)
             case name:
                 getattr(server, name)(term)
         return []

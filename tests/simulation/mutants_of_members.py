@@ -40,7 +40,7 @@ def after(method: Callable[..., Any], then: Callable[..., None]) -> Callable[...
     return both
 
 
-def _answers_first(server: Server, term: int, _: int) -> None:
+def _answers_first(server: Server, term: int, *_: object) -> None:
     server.check_floor(term)
     if not server.read_only:
         for commit in server.commits:
@@ -71,15 +71,15 @@ def _forget_row(server: Server) -> None:
     server.row = None
 
 
-def _fence_and_receive_on(server: Server, term: int, version: int) -> None:
+def _fence_and_receive_on(server: Server, term: int, *stamp: Any) -> None:
     channel = server.channel
     wanted, state = (channel.wanted, channel.state) if channel else (False, "OFF")
-    _FENCE(server, term, version)
+    _FENCE(server, term, *stamp)
     if channel is not None:
         channel.wanted, channel.state = wanted, state
 
 
-def _note_and_stay_open(server: Server, term: int, _: int) -> None:
+def _note_and_stay_open(server: Server, term: int, *_: object) -> None:
     server.check_floor(term)
     server.row = Row(server.uuid, term, 0, server.reigned)
     if server.channel is not None:
@@ -132,8 +132,12 @@ def _promised(member: Any, term: int) -> bool:
     return member.seen is not None and (member.seen.promise or 0) >= term and stopped
 
 
-def _check_the_term_alone(server: Server, term: int, _: int | None = None) -> None:
-    _CHECK_FLOOR(server, term)
+def _check_no_version(server: Server, term: int, _: int | None = None, issue: str | None = None) -> None:
+    _CHECK_FLOOR(server, term, None, issue)
+
+
+def _check_no_name(server: Server, term: int, version: int | None = None, _: str | None = None) -> None:
+    _CHECK_FLOOR(server, term, version)
 
 
 NOTHING_CHECKED = {f"{SERVER}.check_floor": lambda *_: None, f"{SERVER}.check_term": lambda *_: None}
@@ -151,7 +155,8 @@ MEMBERS: dict[tuple[str, str], Changes] = {
         **NOTHING_CHECKED,
         f"{SERVER}.must_be_open": lambda *_: None,
     },
-    ("rule 4", "nobody checks a version"): {f"{SERVER}.check_floor": _check_the_term_alone},
+    ("rule 4", "nobody checks a version"): {f"{SERVER}.check_floor": _check_no_version},
+    ("rule 4", "issues have no names"): {f"{SERVER}.check_floor": _check_no_name},
     ("rule 5", "a fence forgets its term over a restart"): {f"{SERVER}.start": after(_START, _forget_row)},
     ("rule 5", "a fence does not stop the receiver"): {
         f"{SERVER}.fence": _fence_and_receive_on,

@@ -8,6 +8,7 @@ for the journal row's acknowledgement) waits here.
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from flyball.errors import Code
 from flyball.gtid import GtidSet
@@ -69,7 +70,7 @@ async def _do(machine: Machine, shard: Shard, step: steps.Act) -> list[Commit]:
     server = machine.server
     async with _locked(machine):
         server.check_floor(step.term)
-        version = shard.status.version
+        stamp = shard.status.version, shard.status.issue_of(step.term)
         await machine.disk()
         match step:
             case steps.Freeze():
@@ -78,18 +79,18 @@ async def _do(machine: Machine, shard: Shard, step: steps.Act) -> list[Commit]:
                 source = shard.spec.member(step.source)
                 if source is None:
                     raise refused(f"no member {step.source}", Code.NO_SUCH_OBJECT)
-                server.follow(step.term, source.host, source.port, step.acks, version)
+                server.follow(step.term, source.host, source.port, step.acks, *stamp)
             case _:
-                return _at_once(machine, step, version)
+                return _at_once(machine, step, *stamp)
     return []
 
 
-def _at_once(machine: Machine, step: steps.Act, version: int) -> list[Commit]:
+def _at_once(machine: Machine, step: steps.Act, *stamp: Any) -> list[Commit]:
     server = machine.server
     waited: list[Commit] = []
     match step:
         case steps.Fence():
-            server.fence(step.term, version)
+            server.fence(step.term, *stamp)
         case steps.Thaw():
             server.thaw(step.term)
             machine.watched_until = machine.clock() + 10.0
@@ -100,9 +101,9 @@ def _at_once(machine: Machine, step: steps.Act, version: int) -> list[Commit]:
         case steps.Settle():
             server.settle(step.term)
         case steps.CatchUp():
-            server.catch_up(step.term, version)
+            server.catch_up(step.term, *stamp)
         case steps.Promote():
-            server.promote(step.term, GtidSet.parse(step.holds), step.acks, step.ackers, version)
+            server.promote(step.term, GtidSet.parse(step.holds), step.acks, step.ackers, *stamp)
             machine.changed()
             journal = server.write_journal(step.term)
             waited += [journal] if journal else []
@@ -111,9 +112,9 @@ def _at_once(machine: Machine, step: steps.Act, version: int) -> list[Commit]:
         case steps.Declare():
             waited += server.declare(step.term, GtidSet.parse(",".join(step.gtids)))
         case steps.Admit():
-            server.admit(step.term, step.ackers, version)
+            server.admit(step.term, step.ackers, *stamp)
         case steps.EnsureSemiSync():
-            server.ensure_semi_sync(step.term, step.acks, version)
+            server.ensure_semi_sync(step.term, step.acks, *stamp)
         case steps.Establish():
             server.establish(step.term)
             waited += server.provision(step.term, step.members, tuple(name for name, _ in step.users), step.database)
@@ -143,6 +144,6 @@ async def arm_clone(machine: Machine, shard: Shard, step: steps.Clone) -> None:
         machine.server.check_term(step.term)
         await machine.disk()
         before = machine.server.clone_state
-        machine.server.arm_clone(step.term, step.donor, shard.status.version)
+        machine.server.arm_clone(step.term, step.donor, shard.status.version, shard.status.issue_of(step.term))
         machine.server.clone_state = before  # nothing is in progress before the statement itself
     machine.changed()

@@ -24,6 +24,7 @@ class Row:
     opened: int = 0
     reigned: int = 0
     version: int = 0
+    issue: str = ""
 
 
 @dataclass(frozen=True)
@@ -217,6 +218,7 @@ class Server:
             databases=frozenset(self.databases) if writable and deep else None,
             followers=frozenset(self.followers) if writable else frozenset(),
             reigned=self.reigned,
+            issue=self.row.issue if self.row and self.promise is not None else "",
             noted=self.noted,
             waiting=int(bool(self.commits)) if writable else 0,  # the others wait behind the first
         )
@@ -361,34 +363,45 @@ class Server:
 
     # --- the procedures: the promise --------------------------------------------------------------------
 
-    def check_floor(self, term: int, version: int | None = None) -> None:
+    def check_floor(self, term: int, version: int | None = None, issue: str | None = None) -> None:
         """A row of another uuid came with a clone: a floor all the same. Without ``version``: it does not matter."""
         if self.row is not None and self.row.term > term:
             raise refused(f"FB3003 term {term} is below the fence {self.row.term}", Code.TERM_TOO_OLD)
+        if self.row is not None and self.row.term == term and self.row.issue and issue not in {None, self.row.issue}:
+            text = f"FB3003 this member has promised another issue of term {term}: {self.row.issue}"
+            raise refused(text, Code.TERM_TOO_OLD)
         if self.row is not None and version is not None and self.row.version > version:
             text = f"FB3006 version {version} of the record is below {self.row.version}, which is noted here"
             raise refused(text, Code.VERSION_TOO_OLD)
 
-    def check_term(self, term: int, version: int | None = None) -> None:
-        self.check_floor(term, version)
+    def check_term(self, term: int, version: int | None = None, issue: str | None = None) -> None:
+        self.check_floor(term, version, issue)
         if self.row is not None and self.row.uuid != self.uuid:
             raise refused("FB3003 this member was cloned and has promised nothing: fence it first", Code.TERM_TOO_OLD)
 
-    def obey(self, term: int, version: int | None = None) -> None:
-        self.check_term(term, version)
-        if not self.has_noted(term, version):
-            self.note(term, version)
+    def obey(self, term: int, version: int | None = None, issue: str | None = None) -> None:
+        self.check_term(term, version, issue)
+        if not self.has_noted(term, version, issue):
+            self.note(term, version, issue)
 
-    def has_noted(self, term: int, version: int | None) -> bool:
-        return self.promise == term and self.noted >= (version or 0)
+    def has_noted(self, term: int, version: int | None, issue: str | None) -> bool:
+        known = self.row is not None and issue in {None, self.row.issue}
+        return known and self.promise == term and self.noted >= (version or 0)
 
     def note(
-        self, term: int, version: int | None = None, opened: int | None = None, reigned: int | None = None
+        self,
+        term: int,
+        version: int | None = None,
+        issue: str | None = None,
+        opened: int | None = None,
+        reigned: int | None = None,
     ) -> None:
+        if issue is None:
+            issue = self.row.issue if self.row and self.promise == term else ""
         opened = self.opened if opened is None else opened
         reigned = self.reigned if reigned is None else reigned
         self.donor = ""
-        self.row = Row(self.uuid, term, opened, reigned, self.noted if version is None else version)
+        self.row = Row(self.uuid, term, opened, reigned, self.noted if version is None else version, issue)
         if self.busy:
             self.super_read_only = False
 
@@ -401,8 +414,8 @@ class Server:
 
     # --- the procedures: replication and doors ----------------------------------------------------------
 
-    def fence(self, term: int, version: int = 0) -> None:
-        self.check_floor(term, version)
+    def fence(self, term: int, version: int = 0, issue: str | None = None) -> None:
+        self.check_floor(term, version, issue)
         if self.opened == term:
             return
         self.donor = ""
@@ -413,10 +426,10 @@ class Server:
             self.super_read_only = self.read_only = True
         if self.row is not None and self.row.opened > 0:
             self.take_offline()
-            self.note(term, version, 0)
+            self.note(term, version, issue, 0)
             self.refreeze()
-        elif not self.has_noted(term, version):
-            self.note(term, version)
+        elif not self.has_noted(term, version, issue):
+            self.note(term, version, issue)
         if self.channel is not None:
             self.channel.stop()
 
@@ -432,8 +445,8 @@ class Server:
         self.must_be_open(term)
         self.super_read_only = self.read_only = self.offline = False
 
-    def follow(self, term: int, host: str, port: int, acks: bool, version: int = 0) -> None:
-        self.obey(term, version)
+    def follow(self, term: int, host: str, port: int, acks: bool, version: int = 0, issue: str | None = None) -> None:
+        self.obey(term, version, issue)
         if not self.read_only:
             raise refused("FB3002 this member takes writes: fence it first")
         self.refreeze()
@@ -453,17 +466,17 @@ class Server:
             channel.begin()
         self.semi_replica = acks
         if self.row is not None and self.row.opened > 0:
-            self.note(term, version, 0)
+            self.note(term, version, issue, 0)
         self.offline = False
 
     def settle(self, term: int) -> None:
         self.obey(term)
         if not self.read_only or self.opened > 0:
             raise refused("FB3002 this member takes writes: fence it first")
-        self.note(term, None, 0, 0)
+        self.note(term, None, None, 0, 0)
 
-    def catch_up(self, term: int, version: int = 0) -> None:
-        self.obey(term, version)
+    def catch_up(self, term: int, version: int = 0, issue: str | None = None) -> None:
+        self.obey(term, version, issue)
         if self.channel is not None:
             self.channel.applier = True
         self.offline = False
@@ -478,8 +491,10 @@ class Server:
             self.channel.applier = True
         self.offline = False
 
-    def promote(self, term: int, holds: GtidSet, acks: int, ackers: tuple[str, ...], version: int = 0) -> None:
-        self.check_term(term, version)
+    def promote(
+        self, term: int, holds: GtidSet, acks: int, ackers: tuple[str, ...], version: int = 0, issue: str | None = None
+    ) -> None:
+        self.check_term(term, version, issue)
         if self.opened == term and not (self.super_read_only or self.read_only or self.offline):
             return
         if self.channel is not None:
@@ -487,7 +502,7 @@ class Server:
         if not self.executed.contains(holds) or not self.has_applied:
             raise refused("FB3002 this member lacks transactions that its promotion needs")
         self.super_read_only = False
-        self.note(term, version, term, term)
+        self.note(term, version, issue, term, term)
         self.set_ackers(ackers)
         if acks > 0:
             self.semi_acks, self.semi_source = acks, True
@@ -522,13 +537,13 @@ class Server:
         if self.busy and not self.super_read_only:
             raise refused("1205 Lock wait timeout exceeded")
         self.super_read_only = self.read_only = True
-        self.note(term, None, 0)
+        self.note(term, None, None, 0)
         if self.channel is not None:
             self.channel.stop()
             self.channel.applier = False
 
-    def arm_clone(self, term: int, donor: str, version: int = 0) -> None:
-        self.obey(term, version)
+    def arm_clone(self, term: int, donor: str, version: int = 0, issue: str | None = None) -> None:
+        self.obey(term, version, issue)
         if not self.read_only:
             raise refused("FB3002 this member takes writes: fence it first")
         self.take_offline()
@@ -566,7 +581,7 @@ class Server:
             raise refused("FB4007 this member is not empty", Code.NOT_EMPTY)
         if not self.has_applied:
             raise refused("FB3002 this member has not applied yet what it received")
-        self.note(term, None, term, term)
+        self.note(term, None, None, term, term)
         self.super_read_only = False
         self.write(Payload("database", "flyball_shard"))
 
@@ -585,14 +600,14 @@ class Server:
                 self.accounts[account] = not locked
         self.followers &= admitted
 
-    def admit(self, term: int, ackers: tuple[str, ...], version: int = 0) -> None:
+    def admit(self, term: int, ackers: tuple[str, ...], version: int = 0, issue: str | None = None) -> None:
         self.must_be_open(term)
-        self.obey(term, version)
+        self.obey(term, version, issue)
         self.set_ackers(ackers)
 
-    def ensure_semi_sync(self, term: int, acks: int, version: int = 0) -> None:
+    def ensure_semi_sync(self, term: int, acks: int, version: int = 0, issue: str | None = None) -> None:
         self.must_be_open(term)
-        self.obey(term, version)
+        self.obey(term, version, issue)
         if acks > 0:
             self.semi_acks = max(self.semi_acks, acks)
         self.semi_source = acks > 0

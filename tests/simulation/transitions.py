@@ -224,6 +224,7 @@ def observe(seen: Snapshot, labels: Labels) -> dict[str, Any]:
         "promise": labels.term(seen.promise),
         "opened": labels.term(seen.opened),
         "reigned": labels.term(seen.reigned),
+        "issue": seen.issue,
         "noted": seen.noted - labels.shift,
         "journal": labels.term(seen.journal_term),
         "waiting": seen.waiting,

@@ -47,12 +47,16 @@ def adopt(view: View, operation: Operation) -> Deciding:
         uuid=found[chosen].uuid,
         base=str(line),
         past=tuple(sorted(uuids)),
+        issue=found[chosen].issue if found[chosen].promise == found[chosen].opened else "",
     )
     issued, transition = max(highest, reign.term), None
-    if highest > reign.term or _reigned(found[chosen]) < reign.term:  # they obey nobody who reigns under less
-        issued = highest + 1  # and a term that was another one's is not given to the one that holds everything
+    others = {snapshot.issue for snapshot in found.values() if snapshot.promise == reign.term} - {reign.issue, ""}
+    # They obey nobody who reigns under less, nor under another issue of the term; and a term that was another one's is
+    # not given to the one that holds everything.
+    if highest > reign.term or _reigned(found[chosen]) < reign.term or others:
+        issued = highest + 1
         reason = f"a member has promised term {highest}, and {chosen} last reigned under {reign.term}"
-        transition = Transition(mode=Mode.EMERGENCY, phase=Phase.ISSUED, term=issued, reason=reason)
+        transition = Transition(mode=Mode.EMERGENCY, phase=Phase.ISSUED, term=issued, issue=view.issue, reason=reason)
     status = status_with(
         view,
         issued=issued,

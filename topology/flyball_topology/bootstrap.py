@@ -35,6 +35,7 @@ def start(view: View) -> Deciding:
         phase=Phase.PROMOTING,
         candidate=first.name,
         term=1,
+        issue=view.issue,
         reason="the shard is new",
         suspects=(Suspect(name=first.name, uuid=first.seen.uuid if first.seen else "", term=1),),
     )

@@ -57,6 +57,7 @@ def issue_again(view: View, transition: Transition, why: str, **changes: object)
         "mode": Mode.BOOTSTRAP if transition.mode is Mode.BOOTSTRAP else Mode.EMERGENCY,
         "phase": Phase.ISSUED,
         "term": issued,
+        "issue": view.issue,
         "candidate": "",
         "holds": "",
         "fetch_from": "",

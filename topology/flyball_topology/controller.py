@@ -15,6 +15,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import count
+from secrets import token_hex
 
 from flyball.controller import Outcome
 from flyball.decision import Decision
@@ -96,7 +98,9 @@ class ShardController:
         metrics: Metrics,
         today: Callable[[], datetime] = lambda: datetime.now(UTC),
         crash_points: CrashPoints | None = None,
+        name: str | None = None,
     ) -> None:
+        """``name``: of this service's life, in the names of the terms that it issues; random unless given."""
         self._records = records
         self._members = members
         self._failovers = failovers
@@ -110,6 +114,8 @@ class ShardController:
         self._writing = Writing(records, failovers, operations, self._crash_points, metrics)
         self._memory: dict[str, _Memory] = {}
         self._lost: set[str] = set()
+        self._name = token_hex(8) if name is None else name
+        self._views = count(1)
         self._budgets = Budgets()
         self._turns = FAILOVERS
         self._reached_at = clock()
@@ -150,6 +156,7 @@ class ShardController:
             clones=self._budgets.of(Kind.CLONE, key, shard.spec.keyspace),
             fleet=Fleet(len(self._memory), len(self._lost), self._turns.ahead(key, now)),
             beat_hung=memory.watch.beats.hung(),
+            issue=f"{self._name}-{next(self._views)}",
         )
         (self._lost.add if lost_by_own_word(view) else self._lost.discard)(key)
         self._beat(memory, view)

@@ -94,9 +94,18 @@ def _record(view: View) -> Iterator[Finding]:
         elif seen.noted > status.version:
             detail = f"it noted version {seen.noted} of the record, which is at {status.version}"
             yield Finding(Kind.RECORD_OLDER_THAN_MEMBERS, member.name, detail)
+        elif (
+            seen.promise and seen.promise == status.issued and _another_issue(seen.issue, status.issue_of(seen.promise))
+        ):
+            detail = f"it promised another issue of term {seen.promise}: this record was restored, and issued it again"
+            yield Finding(Kind.RECORD_OLDER_THAN_MEMBERS, member.name, detail)
         elif _used_before(view, member, seen):
             detail = f"term {status.issued} was issued before: this member knows it, and the record gave it to another"
             yield Finding(Kind.RECORD_OLDER_THAN_MEMBERS, member.name, detail)
+
+
+def _another_issue(promised: str, recorded: str) -> bool:
+    return promised not in {"", recorded}
 
 
 def _used_before(view: View, member: MemberView, seen: Snapshot) -> bool:

@@ -60,7 +60,7 @@ def start(view: View, cause: Finding, seen: tuple[str, ...]) -> Deciding:
     change = new_failover(view, issued, str(cause))
     step = Step(
         f"issue term {issued}",
-        status=status_with(view, issued=issued, transition=_transition(issued, change.name, str(cause))),
+        status=status_with(view, issued=issued, transition=_transition(view, change.name, str(cause))),
         failover=change,
     )
     return take(view, step, str(cause), seen=seen)
@@ -88,7 +88,7 @@ def answer(view: View, failover: Failover) -> Deciding:
         message = f"members that are not reached could still acknowledge writes; needed {ways}"
         return refuse(view, failover, Code.NOT_REVOKED, message)
     issued = view.shard.status.issued + 1
-    transition = _transition(issued, failover.name, failover.spec.reason or "asked for").model_copy(
+    transition = _transition(view, failover.name, failover.spec.reason or "asked for").model_copy(
         update={"accept_loss": failover.spec.accept_loss}
     )
     step = Step(
@@ -105,8 +105,11 @@ def begins(step: Step) -> bool:
     return spec is not None and spec.mode == "emergency"
 
 
-def _transition(issued: int, failover: str, reason: str) -> Transition:
-    return Transition(mode=Mode.EMERGENCY, phase=Phase.ISSUED, term=issued, failover=failover, reason=reason)
+def _transition(view: View, failover: str, reason: str) -> Transition:
+    term = view.shard.status.issued + 1
+    return Transition(
+        mode=Mode.EMERGENCY, phase=Phase.ISSUED, term=term, issue=view.issue, failover=failover, reason=reason
+    )
 
 
 def lost_by_own_word(view: View) -> bool:

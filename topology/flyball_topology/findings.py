@@ -27,7 +27,7 @@ class Kind(Enum):
     HALF_FROZEN = "a replica is read_only, and super_read_only waits for its applier"
     MEMBER_UNREACHABLE = "a member does not answer"
     MEMBER_AWAY = "a member has been away too long to count on"
-    OLD_PROMISE = "a member has not promised the present term yet"
+    OLD_PROMISE = "a member has not promised the present term, or not noted the record's version, yet"
     NO_PROMISE = "a member has promised nothing"
     LACKS_PURGED = "a member lacks transactions that the primary has purged"
     ERRANT_HOUSEKEEPING = "a member holds housekeeping rows that the line does not"

@@ -30,6 +30,7 @@ def snapshot(row: Row) -> Snapshot:
         promise=promise,
         opened=_number(row, "opened") if promise is not None else 0,
         reigned=_number(row, "reigned") if promise is not None else 0,
+        issue=_text(row, "fence_issue") if promise is not None else "",
         noted=_number(row, "fence_version") if promise is not None else 0,
         journal_term=_number(row, "journal_term"),
         beat=_number(row, "beat"),

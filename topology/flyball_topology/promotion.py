@@ -101,7 +101,14 @@ def reign(view: View, transition: Transition, candidate: MemberView) -> Deciding
     recorded = status_with if before.ackers_next is None and not before.reseeding else raised
     status = recorded(
         view,
-        reign=Reign(term=transition.term, primary=candidate.name, uuid=uuid, base=transition.holds, past=past),
+        reign=Reign(
+            term=transition.term,
+            primary=candidate.name,
+            uuid=uuid,
+            base=transition.holds,
+            past=past,
+            issue=transition.issue,
+        ),
         transition=None,
         durability_next=None,
     )

@@ -196,7 +196,9 @@ class SqlMembers:
             finished, member.clone = member.clone, None
             if (error := finished.exception()) is not None:
                 raise error
-        await session.query(call("arm_clone", act.term, shard.status.version, donor.host, donor.port))
+        await session.query(
+            call("arm_clone", act.term, shard.status.version, shard.status.issue_of(act.term), donor.host, donor.port)
+        )
         statement = (
             f"CLONE INSTANCE FROM {literal(accounts.CLONE)}@{literal(donor.host)}:{donor.port} "
             f"IDENTIFIED BY {literal(secret['clone'])} REQUIRE SSL"
@@ -250,9 +252,10 @@ async def _clone(session: Session, statement: str) -> None:
 def _statements(shard: Shard, act: steps.Act, secret: Secret) -> tuple[str, ...]:  # noqa: C901, PLR0912 - a table
     """The CALLs of an act."""
     term, version = act.term, shard.status.version
+    issue = shard.status.issue_of(term)
     match act:
         case steps.Fence():
-            return (call("fence", term, version),)
+            return (call("fence", term, version, issue),)
         case steps.Freeze():
             return (call("freeze", term, act.wait, act.grace),)
         case steps.Thaw():
@@ -265,16 +268,16 @@ def _statements(shard: Shard, act: steps.Act, secret: Secret) -> tuple[str, ...]
                 raise MemberError(Code.NO_SUCH_OBJECT, f"shard {shard.name} has no member {act.source}")
             password = accounts.replica_password(secret["replica-seed"], act.member)
             account = accounts.replica_account(act.member)
-            return (call("follow", term, version, source.host, source.port, account, password, act.acks),)
+            return (call("follow", term, version, issue, source.host, source.port, account, password, act.acks),)
         case steps.Lend():
             return (call("lend", term, accounts.replica_account(act.reader)),)
         case steps.Settle():
             return (call("settle", term),)
         case steps.CatchUp():
-            return (call("catch_up", term, version, act.holds, act.wait),)
+            return (call("catch_up", term, version, issue, act.holds, act.wait),)
         case steps.Promote():
             return (
-                call("promote", term, version, act.holds, act.acks, _accounts(act.ackers)),
+                call("promote", term, version, issue, act.holds, act.acks, _accounts(act.ackers)),
                 call("journal", term, act.member, act.mode),
             )
         case steps.ForgetSource():
@@ -282,9 +285,9 @@ def _statements(shard: Shard, act: steps.Act, secret: Secret) -> tuple[str, ...]
         case steps.Declare():
             return (call("declare_gtids", term, ",".join(act.gtids)),)
         case steps.Admit():
-            return (call("admit", term, version, _accounts(act.ackers)),)
+            return (call("admit", term, version, issue, _accounts(act.ackers)),)
         case steps.EnsureSemiSync():
-            return (call("ensure_semi_sync", term, version, act.acks),)
+            return (call("ensure_semi_sync", term, version, issue, act.acks),)
         case steps.Establish():
             return (call("establish", term), *_provision(act, secret))
         case steps.Provision():

@@ -119,6 +119,7 @@ def switch(view: View, transition: Transition) -> Deciding:
         transition,
         phase=Phase.ISSUED,
         term=issued,
+        issue=view.issue,
         holds=str(holds),
         suspects=(Suspect(name=candidate.name, uuid=candidate.seen.uuid, term=issued),),
     )

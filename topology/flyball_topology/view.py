@@ -84,6 +84,8 @@ class Snapshot:
     """Of a writable member: the replication accounts that are connected."""
     reigned: int = 0
     """The term under which it last took writes, until it is settled; restarts do not change it."""
+    issue: str = ""
+    """The name of the issue that was promised; empty where no act has told it."""
     noted: int = 0
     """The version of the record that this server has noted: it does nothing that was decided on an older one."""
     waiting: int = 0
@@ -198,6 +200,8 @@ class View:
     fleet: Fleet = field(default_factory=Fleet)
     beat_hung: float = 0.0
     """Seconds that the oldest unanswered heartbeat has been waiting."""
+    issue: str = ""
+    """A name for a term that is issued on this view: no other issue has it."""
     findings: tuple[Finding, ...] | None = field(default=None, init=False, compare=False, repr=False)
     """What ``diagnose`` found, once somebody has asked; a view made from this one is diagnosed by itself."""
     beside: dict[str, tuple[MemberView, object]] = field(default_factory=dict, init=False, compare=False, repr=False)

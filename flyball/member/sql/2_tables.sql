@@ -4,7 +4,8 @@ CREATE DATABASE IF NOT EXISTS flyball;
 
 -- term: the highest that this server has promised to. opened: the term under which it takes writes, 0 when it does
 -- not. reigned: the same, kept through a restart, until it settles: what it wrote last may be unacknowledged.
--- version: the highest version of the record that an act which depends on it was decided on; older ones are refused.
+-- issue: the name of the issue of that term, '' where no act has told it yet. version: the highest version of the
+-- record that an act which depends on it was decided on; older ones are refused.
 -- watched_until: how long, by this server's own clock, the topology service is known to watch.
 -- A row of another server_uuid came with a clone and promises nothing.
 CREATE TABLE IF NOT EXISTS flyball.fence (
@@ -14,15 +15,23 @@ CREATE TABLE IF NOT EXISTS flyball.fence (
   opened BIGINT UNSIGNED NOT NULL DEFAULT 0,
   reigned BIGINT UNSIGNED NOT NULL DEFAULT 0,
   version BIGINT UNSIGNED NOT NULL DEFAULT 0,
+  issue VARCHAR(64) CHARACTER SET ascii NOT NULL DEFAULT '',
   watched_until DATETIME(6) NULL
 );
 
--- The table of a member that was made before there were versions.
+-- The table of a member that was made before there were versions and names of issues.
 SET @flyball_text = IF(
   EXISTS (
     SELECT 1 FROM information_schema.columns
       WHERE table_schema = 'flyball' AND table_name = 'fence' AND column_name = 'version'),
   'DO 0', 'ALTER TABLE flyball.fence ADD COLUMN version BIGINT UNSIGNED NOT NULL DEFAULT 0 AFTER reigned');
+PREPARE flyball_statement FROM @flyball_text;
+EXECUTE flyball_statement;
+SET @flyball_text = IF(
+  EXISTS (
+    SELECT 1 FROM information_schema.columns
+      WHERE table_schema = 'flyball' AND table_name = 'fence' AND column_name = 'issue'),
+  'DO 0', 'ALTER TABLE flyball.fence ADD COLUMN issue VARCHAR(64) CHARACTER SET ascii NOT NULL DEFAULT "" AFTER version');
 PREPARE flyball_statement FROM @flyball_text;
 EXECUTE flyball_statement;
 DEALLOCATE PREPARE flyball_statement;

@@ -48,18 +48,23 @@ BEGIN
   DO RELEASE_LOCK('flyball.fence');
 END $$
 
--- Refuses a lower term, be it another server's that came with a clone; and a lower version of the record (NULL: an act
--- that does not depend on it). Called with the lock held, like the three below.
+-- Refuses a lower term, be it another server's that came with a clone; another issue of the term that was promised, and
+-- a lower version of the record (NULL: an act that does not depend on it). Called with the lock held, like the four below.
 DROP PROCEDURE IF EXISTS flyball.check_floor $$
 CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.check_floor(
-  IN p_term BIGINT UNSIGNED, IN p_version BIGINT UNSIGNED)
+  IN p_term BIGINT UNSIGNED, IN p_version BIGINT UNSIGNED, IN p_issue VARCHAR(64))
 BEGIN
   DECLARE v_promised BIGINT UNSIGNED DEFAULT 0;
   DECLARE v_version BIGINT UNSIGNED DEFAULT 0;
+  DECLARE v_issue VARCHAR(64) DEFAULT '';
   DECLARE v_text VARCHAR(128);
-  SELECT term, version INTO v_promised, v_version FROM flyball.fence WHERE id = 1;
+  SELECT term, version, issue INTO v_promised, v_version, v_issue FROM flyball.fence WHERE id = 1;
   IF v_promised > p_term THEN
     SET v_text = CONCAT('FB3003 term ', p_term, ' is below the fence ', v_promised);
+    SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = 33003, MESSAGE_TEXT = v_text;
+  END IF;
+  IF v_promised = p_term AND v_issue <> '' AND v_issue <> p_issue THEN
+    SET v_text = CONCAT('FB3003 this member has promised another issue of term ', p_term, ': ', v_issue);
     SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = 33003, MESSAGE_TEXT = v_text;
   END IF;
   IF v_version > p_version THEN
@@ -72,9 +77,9 @@ END $$
 -- member that never promised and is no clone is new, and obeys.
 DROP PROCEDURE IF EXISTS flyball.check_term $$
 CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.check_term(
-  IN p_term BIGINT UNSIGNED, IN p_version BIGINT UNSIGNED)
+  IN p_term BIGINT UNSIGNED, IN p_version BIGINT UNSIGNED, IN p_issue VARCHAR(64))
 BEGIN
-  CALL flyball.check_floor(p_term, p_version);
+  CALL flyball.check_floor(p_term, p_version, p_issue);
   IF EXISTS (SELECT 1 FROM flyball.fence WHERE server_uuid <> @@GLOBAL.server_uuid) THEN
     SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = 33003,
       MESSAGE_TEXT = 'FB3003 this member was cloned and has promised nothing: fence it first';
@@ -84,22 +89,23 @@ END $$
 -- Refuses a lower term or version, remembers a higher one.
 DROP PROCEDURE IF EXISTS flyball.obey $$
 CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.obey(
-  IN p_term BIGINT UNSIGNED, IN p_version BIGINT UNSIGNED)
+  IN p_term BIGINT UNSIGNED, IN p_version BIGINT UNSIGNED, IN p_issue VARCHAR(64))
 BEGIN
-  CALL flyball.check_term(p_term, p_version);
-  IF NOT flyball.has_noted(p_term, p_version) THEN
-    CALL flyball.note(p_term, p_version, NULL, NULL);
+  CALL flyball.check_term(p_term, p_version, p_issue);
+  IF NOT flyball.has_noted(p_term, p_version, p_issue) THEN
+    CALL flyball.note(p_term, p_version, p_issue, NULL, NULL);
   END IF;
 END $$
 
 -- Whether the fence row says so already.
 DROP FUNCTION IF EXISTS flyball.has_noted $$
 CREATE DEFINER='flyball_definer'@'localhost' FUNCTION flyball.has_noted(
-  p_term BIGINT UNSIGNED, p_version BIGINT UNSIGNED) RETURNS BOOL READS SQL DATA
+  p_term BIGINT UNSIGNED, p_version BIGINT UNSIGNED, p_issue VARCHAR(64)) RETURNS BOOL READS SQL DATA
 BEGIN
   RETURN EXISTS (
     SELECT 1 FROM flyball.fence
-      WHERE server_uuid = @@GLOBAL.server_uuid AND term = p_term AND version >= COALESCE(p_version, 0));
+      WHERE server_uuid = @@GLOBAL.server_uuid AND term = p_term
+        AND version >= COALESCE(p_version, 0) AND issue = COALESCE(p_issue, issue));
 END $$
 
 -- Back to super_read_only on a member that is read_only. Only what its applier executes can hold that up: no client
@@ -114,29 +120,34 @@ BEGIN
   END IF;
 END $$
 
--- Writes the fence row, and takes a donor away that was named for a clone before (rule 4); NULL keeps what the row of this server says. super_read_only refuses even an unlogged write,
--- so it is off for that one write; read_only and offline_mode stay as they are.
+-- Writes the fence row, and takes a donor away that was named for a clone before (rule 4); NULL keeps what the row of
+-- this server says. super_read_only refuses even an unlogged write, so it is off for that one write; read_only and
+-- offline_mode stay as they are.
 DROP PROCEDURE IF EXISTS flyball.note $$
 CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.note(
-  IN p_term BIGINT UNSIGNED, IN p_version BIGINT UNSIGNED, IN p_opened BIGINT UNSIGNED, IN p_reigned BIGINT UNSIGNED)
+  IN p_term BIGINT UNSIGNED, IN p_version BIGINT UNSIGNED, IN p_issue VARCHAR(64),
+  IN p_opened BIGINT UNSIGNED, IN p_reigned BIGINT UNSIGNED)
 BEGIN
   DECLARE v_frozen INT DEFAULT @@GLOBAL.super_read_only;
   DECLARE v_opened BIGINT UNSIGNED DEFAULT 0;
   DECLARE v_reigned BIGINT UNSIGNED DEFAULT 0;
   DECLARE v_version BIGINT UNSIGNED DEFAULT 0;
+  DECLARE v_term BIGINT UNSIGNED DEFAULT 0;
+  DECLARE v_issue VARCHAR(64) DEFAULT '';
   DECLARE EXIT HANDLER FOR SQLEXCEPTION
   BEGIN
     IF v_frozen THEN CALL flyball.refreeze(); END IF;
     RESIGNAL;
   END;
-  SELECT opened, reigned, version INTO v_opened, v_reigned, v_version
+  SELECT opened, reigned, version, term, issue INTO v_opened, v_reigned, v_version, v_term, v_issue
     FROM flyball.fence WHERE id = 1 AND server_uuid = @@GLOBAL.server_uuid;
   SET GLOBAL clone_valid_donor_list = DEFAULT;
   SET SESSION sql_log_bin = 0;
   IF v_frozen THEN SET GLOBAL super_read_only = OFF; END IF;
-  REPLACE INTO flyball.fence (id, server_uuid, term, opened, reigned, version, watched_until)
+  REPLACE INTO flyball.fence (id, server_uuid, term, opened, reigned, version, issue, watched_until)
     VALUES (1, @@GLOBAL.server_uuid, p_term, COALESCE(p_opened, v_opened), COALESCE(p_reigned, v_reigned),
-            COALESCE(p_version, v_version), NOW(6) + INTERVAL 10 SECOND);
+            COALESCE(p_version, v_version), COALESCE(p_issue, IF(v_term = p_term, v_issue, '')),
+            NOW(6) + INTERVAL 10 SECOND);
   SET SESSION sql_log_bin = 1;
   IF v_frozen THEN CALL flyball.refreeze(); END IF;
 END $$

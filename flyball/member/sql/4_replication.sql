@@ -8,7 +8,7 @@
 -- that one was chosen, and came late. Whoever wants it closed has a newer term.
 DROP PROCEDURE IF EXISTS flyball.fence $$
 CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.fence(
-  IN p_term BIGINT UNSIGNED, IN p_version BIGINT UNSIGNED)
+  IN p_term BIGINT UNSIGNED, IN p_version BIGINT UNSIGNED, IN p_issue VARCHAR(64))
 BEGIN
   DECLARE EXIT HANDLER FOR SQLEXCEPTION
   BEGIN
@@ -16,7 +16,7 @@ BEGIN
     RESIGNAL;
   END;
   CALL flyball.lock_fence();
-  CALL flyball.check_floor(p_term, p_version);
+  CALL flyball.check_floor(p_term, p_version, p_issue);
   IF NOT EXISTS (SELECT 1 FROM flyball.fence WHERE opened = p_term AND server_uuid = @@GLOBAL.server_uuid) THEN
     SET GLOBAL clone_valid_donor_list = DEFAULT;
     IF NOT @@GLOBAL.read_only THEN
@@ -27,10 +27,10 @@ BEGIN
     END IF;
     IF EXISTS (SELECT 1 FROM flyball.fence WHERE opened > 0) THEN
       SET GLOBAL offline_mode = ON;
-      CALL flyball.note(p_term, p_version, 0, NULL);
+      CALL flyball.note(p_term, p_version, p_issue, 0, NULL);
       CALL flyball.refreeze();
-    ELSEIF NOT flyball.has_noted(p_term, p_version) THEN
-      CALL flyball.note(p_term, p_version, NULL, NULL);
+    ELSEIF NOT flyball.has_noted(p_term, p_version, p_issue) THEN
+      CALL flyball.note(p_term, p_version, p_issue, NULL, NULL);
     END IF;
     IF flyball.has_source() THEN
       CALL flyball.stop_receiver();
@@ -128,7 +128,7 @@ BEGIN
     SET v_looks = v_looks - 1;
   END WHILE;
   CALL flyball.lock_fence();
-  CALL flyball.obey(p_term, NULL);
+  CALL flyball.obey(p_term, NULL, NULL);
   CALL flyball.must_be_open(p_term);
   SET SESSION lock_wait_timeout = p_wait;
   SET GLOBAL super_read_only = ON;
@@ -145,7 +145,7 @@ BEGIN
     RESIGNAL;
   END;
   CALL flyball.lock_fence();
-  CALL flyball.obey(p_term, NULL);
+  CALL flyball.obey(p_term, NULL, NULL);
   CALL flyball.must_be_open(p_term);
   SET GLOBAL super_read_only = OFF;
   CALL flyball.watch(p_term, 10);  -- else a commit that waits still would have the guard close it again at once
@@ -194,7 +194,8 @@ END $$
 -- server takes writes. The receiver knows of p_acks from its next start on.
 DROP PROCEDURE IF EXISTS flyball.follow $$
 CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.follow(
-  IN p_term BIGINT UNSIGNED, IN p_version BIGINT UNSIGNED, IN p_host VARCHAR(255), IN p_port INT UNSIGNED,
+  IN p_term BIGINT UNSIGNED, IN p_version BIGINT UNSIGNED, IN p_issue VARCHAR(64),
+  IN p_host VARCHAR(255), IN p_port INT UNSIGNED,
   IN p_user VARCHAR(32), IN p_password VARCHAR(255), IN p_acks BOOL)
 BEGIN
   DECLARE v_first VARCHAR(64) DEFAULT '';
@@ -206,7 +207,7 @@ BEGIN
     RESIGNAL;
   END;
   CALL flyball.lock_fence();
-  CALL flyball.obey(p_term, p_version);
+  CALL flyball.obey(p_term, p_version, p_issue);
   IF NOT @@GLOBAL.read_only THEN
     SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = 33002, MESSAGE_TEXT = 'FB3002 this member takes writes: fence it first';
   END IF;
@@ -248,7 +249,7 @@ BEGIN
   END IF;
   START REPLICA;
   IF EXISTS (SELECT 1 FROM flyball.fence WHERE opened > 0) THEN
-    CALL flyball.note(p_term, p_version, 0, NULL);
+    CALL flyball.note(p_term, p_version, p_issue, 0, NULL);
   END IF;
   SET GLOBAL offline_mode = OFF;
   CALL flyball.unlock_fence();
@@ -265,11 +266,11 @@ BEGIN
     RESIGNAL;
   END;
   CALL flyball.lock_fence();
-  CALL flyball.obey(p_term, NULL);
+  CALL flyball.obey(p_term, NULL, NULL);
   IF NOT @@GLOBAL.read_only OR EXISTS (SELECT 1 FROM flyball.fence WHERE opened > 0) THEN
     SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = 33002, MESSAGE_TEXT = 'FB3002 this member takes writes: fence it first';
   END IF;
-  CALL flyball.note(p_term, NULL, 0, 0);
+  CALL flyball.note(p_term, NULL, NULL, 0, 0);
   CALL flyball.unlock_fence();
 END $$
 
@@ -277,7 +278,8 @@ END $$
 -- p_wait seconds for p_gtids, without holding the lock.
 DROP PROCEDURE IF EXISTS flyball.catch_up $$
 CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.catch_up(
-  IN p_term BIGINT UNSIGNED, IN p_version BIGINT UNSIGNED, IN p_gtids LONGTEXT, IN p_wait DOUBLE)
+  IN p_term BIGINT UNSIGNED, IN p_version BIGINT UNSIGNED, IN p_issue VARCHAR(64),
+  IN p_gtids LONGTEXT, IN p_wait DOUBLE)
 BEGIN
   DECLARE EXIT HANDLER FOR SQLEXCEPTION
   BEGIN
@@ -285,7 +287,7 @@ BEGIN
     RESIGNAL;
   END;
   CALL flyball.lock_fence();
-  CALL flyball.obey(p_term, p_version);
+  CALL flyball.obey(p_term, p_version, p_issue);
   IF flyball.has_source() THEN
     START REPLICA SQL_THREAD;
   END IF;
@@ -309,7 +311,7 @@ BEGIN
     RESIGNAL;
   END;
   CALL flyball.lock_fence();
-  CALL flyball.obey(p_term, NULL);
+  CALL flyball.obey(p_term, NULL, NULL);
   IF NOT @@GLOBAL.read_only THEN
     SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = 33002, MESSAGE_TEXT = 'FB3002 this member takes writes: fence it first';
   END IF;
@@ -332,7 +334,7 @@ END $$
 -- stops first; the idle applier is left for forget_source, outside of the write pause.
 DROP PROCEDURE IF EXISTS flyball.promote $$
 CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.promote(
-  IN p_term BIGINT UNSIGNED, IN p_version BIGINT UNSIGNED,
+  IN p_term BIGINT UNSIGNED, IN p_version BIGINT UNSIGNED, IN p_issue VARCHAR(64),
   IN p_holds LONGTEXT, IN p_acks INT UNSIGNED, IN p_ackers LONGTEXT)
 BEGIN
   DECLARE v_opened BIGINT UNSIGNED DEFAULT 0;
@@ -343,7 +345,7 @@ BEGIN
     RESIGNAL;
   END;
   CALL flyball.lock_fence();
-  CALL flyball.check_term(p_term, p_version);
+  CALL flyball.check_term(p_term, p_version, p_issue);
   SELECT opened INTO v_opened FROM flyball.fence WHERE id = 1 AND server_uuid = @@GLOBAL.server_uuid;
   IF v_opened <> p_term OR @@GLOBAL.super_read_only OR @@GLOBAL.read_only OR @@GLOBAL.offline_mode THEN
     IF flyball.has_source() THEN
@@ -355,7 +357,7 @@ BEGIN
     END IF;
     SET GLOBAL super_read_only = OFF;
     CALL flyball.set_ackers(p_ackers);  -- refuses while somebody else might acknowledge still
-    CALL flyball.note(p_term, p_version, p_term, p_term);
+    CALL flyball.note(p_term, p_version, p_issue, p_term, p_term);
     IF p_acks > 0 THEN
       SET GLOBAL rpl_semi_sync_source_wait_for_replica_count = p_acks;
       SET GLOBAL rpl_semi_sync_source_enabled = ON;
@@ -378,7 +380,7 @@ BEGIN
     RESIGNAL;
   END;
   CALL flyball.lock_fence();
-  CALL flyball.obey(p_term, NULL);
+  CALL flyball.obey(p_term, NULL, NULL);
   CALL flyball.must_be_open(p_term);
   IF flyball.has_source() AND flyball.has_applied() THEN
     CALL flyball.stop_receiver();
@@ -415,14 +417,14 @@ BEGIN
     RESIGNAL;
   END;
   CALL flyball.lock_fence();
-  CALL flyball.obey(p_term, NULL);
+  CALL flyball.obey(p_term, NULL, NULL);
   SET GLOBAL offline_mode = ON;
   IF @@GLOBAL.rpl_semi_sync_source_enabled THEN
     SET GLOBAL rpl_semi_sync_source_enabled = OFF;
   END IF;
   SET SESSION lock_wait_timeout = 3;
   SET GLOBAL super_read_only = ON;
-  CALL flyball.note(p_term, NULL, 0, NULL);
+  CALL flyball.note(p_term, NULL, NULL, 0, NULL);
   IF flyball.has_source() THEN
     CALL flyball.stop_receiver();
     BEGIN  -- it need not have ended yet: nothing waits for a member that is kept out
@@ -438,7 +440,8 @@ END $$
 -- to run under super_read_only; read_only and offline_mode stay ON.
 DROP PROCEDURE IF EXISTS flyball.arm_clone $$
 CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.arm_clone(
-  IN p_term BIGINT UNSIGNED, IN p_version BIGINT UNSIGNED, IN p_host VARCHAR(255), IN p_port INT UNSIGNED)
+  IN p_term BIGINT UNSIGNED, IN p_version BIGINT UNSIGNED, IN p_issue VARCHAR(64),
+  IN p_host VARCHAR(255), IN p_port INT UNSIGNED)
 BEGIN
   DECLARE EXIT HANDLER FOR SQLEXCEPTION
   BEGIN
@@ -446,7 +449,7 @@ BEGIN
     RESIGNAL;
   END;
   CALL flyball.lock_fence();
-  CALL flyball.obey(p_term, p_version);
+  CALL flyball.obey(p_term, p_version, p_issue);
   IF NOT @@GLOBAL.read_only THEN
     SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = 33002, MESSAGE_TEXT = 'FB3002 this member takes writes: fence it first';
   END IF;
@@ -476,7 +479,7 @@ BEGIN
     RESIGNAL;
   END;
   CALL flyball.lock_fence();
-  CALL flyball.obey(p_term, NULL);
+  CALL flyball.obey(p_term, NULL, NULL);
   IF v_frozen THEN
     SET GLOBAL super_read_only = OFF;
   ELSE

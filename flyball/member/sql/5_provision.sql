@@ -15,7 +15,7 @@ BEGIN
     RESIGNAL;
   END;
   CALL flyball.lock_fence();
-  CALL flyball.obey(p_term, NULL);
+  CALL flyball.obey(p_term, NULL, NULL);
   IF @@GLOBAL.gtid_executed <> '' AND NOT flyball.is_half_established() THEN
     SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = 34007, MESSAGE_TEXT = 'FB4007 this member is not empty';
   END IF;
@@ -23,7 +23,7 @@ BEGIN
     SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = 33002,
       MESSAGE_TEXT = 'FB3002 this member has not applied yet what it received';
   END IF;
-  CALL flyball.note(p_term, NULL, p_term, p_term);
+  CALL flyball.note(p_term, NULL, NULL, p_term, p_term);
   SET GLOBAL super_read_only = OFF;
   CREATE DATABASE IF NOT EXISTS flyball_shard;
   CREATE TABLE IF NOT EXISTS flyball_shard.journal (
@@ -180,7 +180,7 @@ END $$
 -- The ack set of the reigning primary changes: applies p_ackers there.
 DROP PROCEDURE IF EXISTS flyball.admit $$
 CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.admit(
-  IN p_term BIGINT UNSIGNED, IN p_version BIGINT UNSIGNED, IN p_ackers LONGTEXT)
+  IN p_term BIGINT UNSIGNED, IN p_version BIGINT UNSIGNED, IN p_issue VARCHAR(64), IN p_ackers LONGTEXT)
 BEGIN
   DECLARE EXIT HANDLER FOR SQLEXCEPTION
   BEGIN
@@ -189,7 +189,7 @@ BEGIN
   END;
   CALL flyball.lock_fence();
   CALL flyball.must_be_open(p_term);
-  CALL flyball.obey(p_term, p_version);
+  CALL flyball.obey(p_term, p_version, p_issue);
   CALL flyball.set_ackers(p_ackers);
   CALL flyball.unlock_fence();
 END $$
@@ -198,7 +198,7 @@ END $$
 -- lower one is applied by the next promotion (rule 1). None at all ends the waiting: that durability promises nothing.
 DROP PROCEDURE IF EXISTS flyball.ensure_semi_sync $$
 CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.ensure_semi_sync(
-  IN p_term BIGINT UNSIGNED, IN p_version BIGINT UNSIGNED, IN p_acks INT UNSIGNED)
+  IN p_term BIGINT UNSIGNED, IN p_version BIGINT UNSIGNED, IN p_issue VARCHAR(64), IN p_acks INT UNSIGNED)
 BEGIN
   DECLARE EXIT HANDLER FOR SQLEXCEPTION
   BEGIN
@@ -207,7 +207,7 @@ BEGIN
   END;
   CALL flyball.lock_fence();
   CALL flyball.must_be_open(p_term);
-  CALL flyball.obey(p_term, p_version);
+  CALL flyball.obey(p_term, p_version, p_issue);
   IF p_acks > 0 THEN
     IF p_acks > @@GLOBAL.rpl_semi_sync_source_wait_for_replica_count THEN
       SET GLOBAL rpl_semi_sync_source_wait_for_replica_count = p_acks;

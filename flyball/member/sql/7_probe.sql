@@ -44,6 +44,7 @@ BEGIN
     fence.opened AS opened,
     fence.reigned AS reigned,
     fence.version AS fence_version,
+    fence.issue AS fence_issue,
     configuration.host AS source_host,
     configuration.port AS source_port,
     receiver.source_uuid AS source_uuid,

@@ -31,9 +31,9 @@ async def test_it_obeys_nothing_but_a_fence(clone):
     for term in (TERM, TERM + 1):
         assert "fence it first" in await refused(clone.follow(ONE, term=term))
         assert "fence it first" in await refused(clone.act(TWO, "isolate", term))
-        assert "fence it first" in await refused(clone.act(TWO, "promote", term, 0, "", 0, ""))
-        assert "fence it first" in await refused(clone.act(TWO, "arm_clone", term, 0, "127.0.0.1", 1))
-    await clone.act(TWO, "fence", TERM, 0)
+        assert "fence it first" in await refused(clone.act(TWO, "promote", term, 0, "", "", 0, ""))
+        assert "fence it first" in await refused(clone.act(TWO, "arm_clone", term, 0, "", "127.0.0.1", 1))
+    await clone.act(TWO, "fence", TERM, 0, "")
     seen = await clone.probe(TWO)
     assert (seen["fence_uuid"], seen["fence_term"], seen["opened"]) == (seen["server_uuid"], str(TERM), "0")
     await clone.follow(ONE)
@@ -41,9 +41,9 @@ async def test_it_obeys_nothing_but_a_fence(clone):
 
 
 async def test_its_donor_s_term_is_the_least_that_it_obeys(clone):
-    assert "below the fence" in await refused(clone.act(TWO, "fence", TERM - 1, 0))
+    assert "below the fence" in await refused(clone.act(TWO, "fence", TERM - 1, 0, ""))
     assert "below the fence" in await refused(clone.follow(ONE, term=TERM - 1))
-    await clone.act(TWO, "fence", TERM + 1, 0)
+    await clone.act(TWO, "fence", TERM + 1, 0, "")
     assert (await clone.probe(TWO))["fence_term"] == str(TERM + 1)
 
 

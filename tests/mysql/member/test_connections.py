@@ -27,7 +27,7 @@ async def test_when_clients_hold_every_connection_that_they_may_have_flyball_get
 async def test_commits_that_wait_for_an_acknowledgement_do_not_keep_out_the_replica_that_gives_it(start):
     pair = await start(mysql={"config": {"max-connections": 10}})
     clients = [await pair.app(ONE) for _ in range(9)]  # beside the one that made the table
-    await pair.act(TWO, "fence", TERM, 0)  # it receives nothing
+    await pair.act(TWO, "fence", TERM, 0, "")  # it receives nothing
     writes = [
         asyncio.ensure_future(client.query(f"INSERT INTO commerce.t VALUES ({number})"))
         for number, client in enumerate(clients)

@@ -21,17 +21,17 @@ async def write(pair, *numbers: int) -> GtidSet:
 async def test_a_member_fetches_the_rest_and_leaves_out_what_it_declared(start):
     pair = await start()
     await until(pair.in_step)
-    await pair.act(TWO, "fence", TERM, 0)
+    await pair.act(TWO, "fence", TERM, 0, "")
     pair.engine(ONE, "SET GLOBAL rpl_semi_sync_source_enabled = OFF")
     errant = await write(pair, 1, 2)
     rest = await write(pair, 3)
-    await pair.act(ONE, "admit", TERM, 0, "")
+    await pair.act(ONE, "admit", TERM, 0, "", "")
     assert (await pair.probe(ONE))["accounts"]
     with pytest.raises(ServerError) as caught:
         await pair.act(ONE, "lend", TERM, pair.account[0])
     assert caught.value.code is Code.MEMBER_REFUSED
     for member in (ONE, TWO):
-        await pair.act(member, "fence", TERM + 1, 0)
+        await pair.act(member, "fence", TERM + 1, 0, "")
 
     gtids = ",".join(declare(TWO, TERM + 1, errant).gtids)
     for _ in range(2):
@@ -56,7 +56,7 @@ async def test_a_member_fetches_the_rest_and_leaves_out_what_it_declared(start):
 async def test_a_large_set_is_declared_in_time(start):
     """Each GTID is a commit of its own, and the act has to end."""
     pair = await start()
-    await pair.act(TWO, "fence", TERM + 1, 0)
+    await pair.act(TWO, "fence", TERM + 1, 0, "")
     many = GtidSet.span("0000000a-0000-4000-8000-00000000000a", 1, 2000)
     missing = many
     while not missing.is_empty:
@@ -65,5 +65,5 @@ async def test_a_large_set_is_declared_in_time(start):
         left = missing.subtract(await pair.executed(TWO))
         assert left.count < missing.count
         missing = left
-    await (await pair.topology(TWO)).query(call("fence", TERM + 1, 0))
+    await (await pair.topology(TWO)).query(call("fence", TERM + 1, 0, ""))
     assert (await pair.probe(TWO))["super_read_only"] == "1"

@@ -17,7 +17,7 @@ async def test_a_client_that_takes_the_fence_s_lock_is_ended(start):
     pair = await start()
     client, other = await pair.app(ONE), await pair.app(ONE)
     assert await client.query("SELECT GET_LOCK('flyball.fence', 0) AS held") == [{"held": "1"}]
-    await pair.act(ONE, "fence", TERM + 1, 0)
+    await pair.act(ONE, "fence", TERM + 1, 0, "")
     await until(lambda: not client.alive)
     assert (await pair.probe(ONE))["fence_term"] == str(TERM + 1)
     assert not other.alive  # by offline_mode
@@ -28,10 +28,10 @@ async def test_an_act_of_flyball_s_own_is_waited_for_not_ended(start):
     busy = await pair.topology(ONE)
     await busy.query("SELECT GET_LOCK('flyball.fence', 0) AS held")
     with pytest.raises(ServerError) as caught:
-        await pair.act(ONE, "fence", TERM, 0)
+        await pair.act(ONE, "fence", TERM, 0, "")
     assert caught.value.errno == REFUSED
     assert await busy.query("SELECT RELEASE_LOCK('flyball.fence') AS held") == [{"held": "1"}]
-    await pair.act(ONE, "fence", TERM, 0)
+    await pair.act(ONE, "fence", TERM, 0, "")
 
 
 async def test_a_client_that_takes_the_pulse_s_lock_is_ended(start):
@@ -66,17 +66,17 @@ async def test_who_leaves_the_ack_set_and_does_not_end_keeps_a_member_from_openi
     look = f"{THREADS} WHERE processlist_user = '{account}' AND processlist_info LIKE '%SHA2%'"
     await until(lambda: pair.engine(ONE, look))
     with pytest.raises(ServerError) as caught:
-        await pair.act(ONE, "admit", TERM, 0, "")
+        await pair.act(ONE, "admit", TERM, 0, "", "")
     assert (caught.value.errno, "has not ended yet" in caught.value.message) == (REFUSED, True)
     assert pair.engine(ONE, look)  # its client is told at once, and it goes on
-    await pair.act(ONE, "fence", TERM + 1, 0)
+    await pair.act(ONE, "fence", TERM + 1, 0, "")
     with pytest.raises(ServerError) as caught:
-        await pair.act(ONE, "promote", TERM + 1, 0, "", 0, "")
+        await pair.act(ONE, "promote", TERM + 1, 0, "", "", 0, "")
     assert "has not ended yet" in caught.value.message
     seen = await pair.probe(ONE)
     assert (seen["opened"], seen["super_read_only"], seen["read_only"], seen["offline_mode"]) == ("0", "1", "1", "1")
     with pytest.raises(SessionLostError):
         await busy
     await until(lambda: not pair.engine(ONE, look))
-    await pair.act(ONE, "promote", TERM + 1, 0, "", 0, "")
+    await pair.act(ONE, "promote", TERM + 1, 0, "", "", 0, "")
     assert (await pair.probe(ONE))["opened"] == str(TERM + 1)

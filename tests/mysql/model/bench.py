@@ -36,26 +36,26 @@ class MysqlBench(Standing):
 
     def _statements(self, step: Act) -> tuple[str, ...]:
         term, given = step.term + self.labels.shift, step.given
-        version = given.get("version", 0) + self.labels.shift
+        version, issue = given.get("version", 0) + self.labels.shift, given.get("issue", "")
         match step.name:
             case "follow":
                 port = self.ports[step.member, given["source"]]
                 values = (HOST, port, *self.account(step.member), given.get("acks", True))
-                return (call("follow", term, version, *values),)
+                return (call("follow", term, version, issue, *values),)
             case "freeze":
                 return (call("freeze", term, 1, 0),)
             case "catch_up":
-                return (f"CALL flyball.catch_up({term}, {version}, '', 0)",)
+                return (f"CALL flyball.catch_up({term}, {version}, '{issue}', '', 0)",)
             case "promote":
                 holds = str(self.labels.held(given.get("holds", ())))
                 ackers = self.accounts(given.get("ackers", ()))
-                return (call("promote", term, version, holds, given.get("acks", 1), ackers),)
+                return (call("promote", term, version, issue, holds, given.get("acks", 1), ackers),)
             case "arm_clone":
-                return (call("arm_clone", term, version, HOST, self.port(given["donor"])),)
+                return (call("arm_clone", term, version, issue, HOST, self.port(given["donor"])),)
             case "admit":
-                return (call("admit", term, version, self.accounts(given["ackers"])),)
+                return (call("admit", term, version, issue, self.accounts(given["ackers"])),)
             case "ensure_semi_sync":
-                return (call("ensure_semi_sync", term, version, given["acks"]),)
+                return (call("ensure_semi_sync", term, version, issue, given["acks"]),)
             case "declare_gtids":
                 singles = transactions(self.labels.held(given["gtids"]))
                 return (call("declare_gtids", term, ",".join(f"{uuid}:{number}" for uuid, _, number in singles)),)
@@ -66,7 +66,7 @@ class MysqlBench(Standing):
             case "beat":
                 return (call("beat", term, given["beat"], 3600),)
             case "fence":
-                return (call("fence", term, version),)
+                return (call("fence", term, version, issue),)
             case name:
                 return (call(name, term),)
 

@@ -145,11 +145,11 @@ class Standing:
         self.base += 10
         term = self.base - 2
         for name in MEMBERS:
-            self.call(name, "fence", term, self.version)
+            self.call(name, "fence", term, self.version, "")
             self.call(name, "isolate", term)
             if self.look(name).channel is not None:
                 received = self.look(name).received
-                statement = f"CALL flyball.catch_up({term}, {self.version}, '{received}', {LIMIT})"
+                statement = f"CALL flyball.catch_up({term}, {self.version}, '', '{received}', {LIMIT})"
                 self.shard.sql(self.names[name], statement, user=TOPOLOGY)
         everything = NOTHING
         for name in MEMBERS:
@@ -164,11 +164,11 @@ class Standing:
         if self.look("a").executed.is_empty:
             self.call("a", "establish", term)
             self._provision("a", term)
-        self.call("a", "promote", term, self.version, "", 1, self.accounts(("b", "c")))
+        self.call("a", "promote", term, self.version, "", "", 1, self.accounts(("b", "c")))
         self.call("a", "forget_source", term)
         self.call("a", "watch", term, 3600)
         for name in ("b", "c"):
-            self.call(name, "follow", term, self.version, HOST, self.ports[name, "a"], *self.account(name), True)
+            self.call(name, "follow", term, self.version, "", HOST, self.ports[name, "a"], *self.account(name), True)
         self.call("a", "journal", term, self.names["a"], "test")
         self.call("a", "beat", term, term, 3600)
         self.shard.sql(self.names["a"], "CREATE TABLE IF NOT EXISTS commerce.t (id INT PRIMARY KEY)")

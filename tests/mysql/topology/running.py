@@ -263,6 +263,10 @@ class RunningShard:
         return self.record.status.version
 
     @property
+    def issue(self) -> str:
+        return self.record.status.reign.issue
+
+    @property
     def replicas(self) -> list[str]:
         primary = self.primary
         return [name for name in self.names if name != primary]

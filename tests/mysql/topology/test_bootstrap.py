@@ -29,7 +29,7 @@ def test_an_application_account_writes_rows_in_its_database_and_nowhere_else(sha
     for user in ("app", "plain"):
         assert refused(shard, primary, "SET GLOBAL super_read_only = OFF", user) in DENIED
         assert refused(shard, primary, "SELECT * FROM mysql.user", user) in DENIED
-        assert refused(shard, primary, "CALL flyball.fence(99, 0)", user) in DENIED
+        assert refused(shard, primary, "CALL flyball.fence(99, 0, NULL)", user) in DENIED
         assert refused(shard, primary, "DELETE FROM flyball_shard.journal", user) in DENIED
         assert refused(shard, primary, "CREATE DATABASE other", user) in DENIED
 
@@ -54,7 +54,7 @@ def test_the_topology_account_changes_nothing_but_through_its_procedures(shard):
         "CREATE USER other",
         "SHUTDOWN",
         "CALL flyball.run_text('SET GLOBAL super_read_only = OFF')",
-        "CALL flyball.note(99, 0, 99, 99)",
+        "CALL flyball.note(99, 0, '', 99, 99)",
         "CALL flyball.set_ackers('')",
         "CALL flyball.kill_sessions('app')",
     ):
@@ -64,7 +64,7 @@ def test_the_topology_account_changes_nothing_but_through_its_procedures(shard):
 def test_the_engine_account_comes_over_the_socket_alone_and_reads_no_data(shard):
     primary = shard.primary
     assert refused(shard, primary, "SELECT * FROM commerce.ledger", ENGINE) in DENIED
-    assert refused(shard, primary, "CALL flyball.fence(99, 0)", ENGINE) in DENIED
+    assert refused(shard, primary, "CALL flyball.fence(99, 0, NULL)", ENGINE) in DENIED
     with pytest.raises(pymysql.OperationalError) as caught:
         pymysql.connect(
             host="127.0.0.1", port=shard.port(primary), user=ENGINE, password=shard.secret["engine"], ssl=shard.tls

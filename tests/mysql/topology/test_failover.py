@@ -53,7 +53,7 @@ def leave_a_write_waiting(shard, number: int):
     primary, term = shard.primary, shard.term
     shard.service.send(signal.SIGSTOP)
     for replica in shard.replicas:
-        shard.sql(replica, f"CALL flyball.fence({term}, {shard.version})", user="flyball_topology")
+        shard.sql(replica, f"CALL flyball.fence({term}, {shard.version}, '{shard.issue}')", user="flyball_topology")
     write = shard.begin_write(primary, number)
     shard.until("the write to wait", lambda: shard.waits_for_ack(primary))
     assert write.said is None
@@ -211,7 +211,7 @@ def leave_the_last_writes_to_an_errant_replica(shard) -> tuple[str, str, GtidSet
     shard.sql(errant, "SET GLOBAL super_read_only = OFF", "SET GLOBAL read_only = OFF", user=ENGINE)
     shard.sql(errant, "INSERT INTO ledger VALUES (-41), (-42)", database=DATABASE)
     shard.sql(errant, "DELETE FROM ledger WHERE id = -42", database=DATABASE)
-    shard.sql(behind, f"CALL flyball.fence({shard.term}, {shard.version})", user=TOPOLOGY)
+    shard.sql(behind, f"CALL flyball.fence({shard.term}, {shard.version}, '{shard.issue}')", user=TOPOLOGY)
     before = len(shard.ledger.acknowledged)
     shard.until("writes that it alone acknowledges", lambda: len(shard.ledger.acknowledged) > before + 50)
     shard.sql(errant, "INSERT INTO ledger VALUES (-43)", database=DATABASE)

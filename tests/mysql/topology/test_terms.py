@@ -51,7 +51,7 @@ def test_a_leader_that_slept_through_its_replacement_changes_nothing(shard):
 def test_a_fence_of_the_reigning_term_that_comes_late_leaves_its_primary_open(shard):
     """It was sent before the primary was chosen; only a newer term closes it."""
     primary, term = shard.primary, shard.term
-    shard.sql(primary, f"CALL flyball.fence({term}, {shard.version})", user=TOPOLOGY)
+    shard.sql(primary, f"CALL flyball.fence({term}, {shard.version}, '{shard.issue}')", user=TOPOLOGY)
     seen = shard.probe(primary)
     assert (seen["opened"], seen["super_read_only"], seen["offline_mode"], seen["semi_sync_source"]) == (term, 0, 0, 1)
     before = len(shard.ledger.acknowledged)
@@ -70,9 +70,11 @@ def test_an_ack_set_that_waited_in_the_server_unlocks_nobody_who_has_left(shard)
     with shard.connect(primary, TOPOLOGY) as late, shard.connect(primary, TOPOLOGY) as present:
         present.cursor().execute("SELECT GET_LOCK('flyball.fence', 1)")
         with ThreadPoolExecutor(1) as pool:
-            older = pool.submit(late.cursor().execute, f"CALL flyball.admit({term}, {version}, '{stays},{leaves}')")
+            older = pool.submit(
+                late.cursor().execute, f"CALL flyball.admit({term}, {version}, '{shard.issue}', '{stays},{leaves}')"
+            )
             shard.until("the older act to wait", lambda: waits_for_lock(shard, primary))
-            present.cursor().execute(f"CALL flyball.admit({term}, {version + 1}, '{stays}')")
+            present.cursor().execute(f"CALL flyball.admit({term}, {version + 1}, '{shard.issue}', '{stays}')")
             present.cursor().execute("SELECT RELEASE_LOCK('flyball.fence')")
             with pytest.raises(pymysql.MySQLError, match="FB3006"):
                 older.result()
@@ -177,7 +179,7 @@ def test_a_primary_that_is_stopped_with_commits_waiting_tells_no_client_ok(shard
     old, term = shard.primary, shard.term
     shard.service.send(signal.SIGSTOP)
     for replica in shard.replicas:
-        shard.sql(replica, f"CALL flyball.fence({term}, {shard.version})", user=TOPOLOGY)
+        shard.sql(replica, f"CALL flyball.fence({term}, {shard.version}, '{shard.issue}')", user=TOPOLOGY)
     write = shard.begin_write(old, -41)
     shard.until("the write to wait", lambda: shard.waits_for_ack(old))
     shard.stop(old)

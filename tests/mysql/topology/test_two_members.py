@@ -34,7 +34,7 @@ def test_a_former_primary_with_a_tail_acknowledges_first_and_is_reseeded_by_itse
     (replica,) = pair.replicas
     uuid = pair.probe(old)["server_uuid"]
     pair.service.send(signal.SIGSTOP)
-    pair.sql(replica, f"CALL flyball.fence({term}, {pair.version})", user=TOPOLOGY)
+    pair.sql(replica, f"CALL flyball.fence({term}, {pair.version}, '{pair.issue}')", user=TOPOLOGY)
     write = pair.begin_write(old, -61)
     pair.until("the write to wait", lambda: pair.waits_for_ack(old))
     pair.kill_for_good(old)

@@ -51,22 +51,22 @@ def perform(world: World, name: str, procedure: str, arguments: list[Argument]) 
 
 
 def _follow(
-    world: World, name: str, term: int, version: int, host: str, port: int, _a: str, _p: str, acks: bool
+    world: World, name: str, term: int, version: int, issue: str, host: str, port: int, _a: str, _p: str, acks: bool
 ) -> None:
-    world[name].follow(term, host, port, acks, version)
+    world[name].follow(term, host, port, acks, version, issue)
 
 
-def _promote(world: World, name: str, term: int, version: int, holds: str, acks: int, ackers: str) -> None:
+def _promote(world: World, name: str, term: int, version: int, issue: str, holds: str, acks: int, ackers: str) -> None:
     by_account = {account: member for member, account in accounts(world).items()}
     named = tuple(by_account[account] for account in ackers.split(",") if account)
-    world[name].promote(term, GtidSet.parse(holds), acks, named, version)
+    world[name].promote(term, GtidSet.parse(holds), acks, named, version, issue)
     world.settle()
 
 
-def _admit(world: World, name: str, term: int, version: int, ackers: str) -> None:
+def _admit(world: World, name: str, term: int, version: int, issue: str, ackers: str) -> None:
     by_account = {account: member for member, account in accounts(world).items()}
     named = tuple(by_account[account] for account in ackers.split(",") if account)
-    world[name].admit(term, named, version)
+    world[name].admit(term, named, version, issue)
 
 
 def _account(world: World, name: str, term: int, account: str, *_: Argument) -> list[Commit]:
@@ -96,20 +96,22 @@ def accounts(world: World) -> dict[str, str]:
 Procedure = Callable[..., list[Commit] | None]
 
 _PROCEDURES: dict[str, Procedure] = {
-    "fence": lambda world, name, term, version: world[name].fence(term, version),
+    "fence": lambda world, name, term, version, issue: world[name].fence(term, version, issue),
     "freeze": lambda world, name, term, _: world[name].freeze(term),
     "thaw": lambda world, name, term: world[name].thaw(term),
     "isolate": lambda world, name, term: world[name].isolate(term),
     "follow": _follow,
     "settle": lambda world, name, term: world[name].settle(term),
     "lend": lambda world, name, term, reader: world[name].lend(term, reader),
-    "catch_up": lambda world, name, term, version, _holds, _wait: world[name].catch_up(term, version),
+    "catch_up": lambda world, name, term, version, issue, _holds, _wait: world[name].catch_up(term, version, issue),
     "promote": _promote,
     "journal": _journal,
     "forget_source": lambda world, name, term: world[name].forget_source(term),
     "declare_gtids": lambda world, name, term, gtids: world[name].declare(term, GtidSet.parse(gtids)),
     "admit": _admit,
-    "ensure_semi_sync": lambda world, name, term, version, acks: world[name].ensure_semi_sync(term, acks, version),
+    "ensure_semi_sync": lambda world, name, term, version, issue, acks: world[name].ensure_semi_sync(
+        term, acks, version, issue
+    ),
     "establish": lambda world, name, term: world[name].establish(term),
     "ensure_replica_account": _account,
     "ensure_user": _account,

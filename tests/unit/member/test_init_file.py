@@ -55,7 +55,9 @@ def test_every_act_takes_the_lock_and_checks_its_term() -> None:
 def test_acts_that_decide_who_acknowledges_check_the_version_of_the_record() -> None:
     bodies = dict(re.findall(r"PROCEDURE flyball\.(\w+)\((.*?)^END \$\$", render(SECRET), re.MULTILINE | re.DOTALL))
     for name in ("fence", "follow", "catch_up", "promote", "admit", "ensure_semi_sync", "arm_clone"):
-        assert re.search(r"CALL flyball\.(obey|check_term|check_floor)\(p_term, p_version\)", bodies[name]), name
+        assert re.search(r"CALL flyball\.(obey|check_term|check_floor)\(p_term, p_version, p_issue\)", bodies[name]), (
+            name
+        )
 
 
 def test_each_member_has_an_account_and_a_password_of_its_own() -> None:

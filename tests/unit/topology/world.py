@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from flyball.errors import Code
 from flyball.gtid import NOTHING, GtidSet
@@ -316,10 +317,10 @@ class World:
 
     def _do(self, shard: Shard, server: Server, act: steps.Act) -> list[Commit]:
         waited: list[Commit] = []
-        version = shard.status.version
+        stamp = shard.status.version, shard.status.issue_of(act.term)
         match act:
             case steps.Fence():
-                server.fence(act.term, version)
+                server.fence(act.term, *stamp)
             case steps.Freeze():
                 server.freeze(act.term)
             case steps.Thaw():
@@ -328,39 +329,39 @@ class World:
                 server.isolate(act.term)
             case steps.Follow():
                 source = self.servers[act.source]
-                server.follow(act.term, source.host, source.port, act.acks, version)
+                server.follow(act.term, source.host, source.port, act.acks, *stamp)
             case steps.Lend():
                 server.lend(act.term, replica_account(act.reader))
             case steps.Settle():
                 server.settle(act.term)
             case steps.CatchUp():
-                server.catch_up(act.term, version)
+                server.catch_up(act.term, *stamp)
             case steps.Promote():
-                waited += self._promote(server, act, version)
+                waited += self._promote(server, act, *stamp)
             case steps.ForgetSource():
                 server.forget_source(act.term)
             case steps.Declare():
                 waited += server.declare(act.term, GtidSet.parse(",".join(act.gtids)))
             case steps.Admit():
-                server.admit(act.term, act.ackers, version)
+                server.admit(act.term, act.ackers, *stamp)
             case steps.EnsureSemiSync():
-                server.ensure_semi_sync(act.term, act.acks, version)
+                server.ensure_semi_sync(act.term, act.acks, *stamp)
             case steps.Establish():
                 server.establish(act.term)
                 waited += server.provision(act.term, act.members, tuple(n for n, _ in act.users), act.database)
             case steps.Provision():
                 waited += server.provision(act.term, act.members, tuple(n for n, _ in act.users), act.database)
             case steps.Clone():
-                server.arm_clone(act.term, act.donor, version)
+                server.arm_clone(act.term, act.donor, *stamp)
                 server.begin_clone()
         return waited
 
-    def _promote(self, server: Server, act: steps.Promote, version: int) -> list[Commit]:
+    def _promote(self, server: Server, act: steps.Promote, *stamp: Any) -> list[Commit]:
         errant = server.executed.intersect(self.foreign).subtract(server.hollow)
         if not errant.is_empty:
             self.violated.append(f"{server.name} holds errant transactions {errant} and is promoted")
         already = server.opened == act.term
-        server.promote(act.term, GtidSet.parse(act.holds), act.acks, act.ackers, version)
+        server.promote(act.term, GtidSet.parse(act.holds), act.acks, act.ackers, *stamp)
         author = self._journals.setdefault(act.term, server.name)
         if author != server.name:
             self.violated.append(f"term {act.term} was {author}'s, and {server.name} is promoted under it")

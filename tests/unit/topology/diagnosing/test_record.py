@@ -26,6 +26,22 @@ def test_a_term_that_was_given_to_one_member_was_anothers(shown):
     assert decide(view).step is None
 
 
+def test_a_member_that_promised_another_issue_of_the_newest_term():
+    """It reigned in nothing, and its journal shows no more than the record: only the name tells."""
+    view = with_status(healthy(), reign=healthy().reign.model_copy(update={"issue": "y"}))
+    assert contradicted(seeing(view, "m3", issue="y")) == []
+    assert contradicted(seeing(view, "m3", issue="")) == []  # an act that did not tell it raised the promise
+    assert contradicted(seeing(view, "m3", issue="x")) == ["m3"]
+    assert decide(seeing(view, "m3", issue="x")).step is None
+
+
+@pytest.mark.parametrize("view", [emergency(healthy()), promoting(healthy(), "m2")])
+def test_a_member_that_promised_another_issue_of_a_term_that_nobody_reigned_under(view):
+    transition = view.shard.status.transition.model_copy(update={"issue": "y"})
+    view = with_status(view, transition=transition)
+    assert contradicted(seeing(view, "m3", promise=2, issue="x")) == ["m3"]
+
+
 def test_a_version_that_a_member_noted_is_above_the_records():
     """It was restored to before an ack set changed: who acknowledges now may not stand in it."""
     view = seeing(healthy(), "m3", noted=1)
