@@ -50,17 +50,20 @@ class Made:
 
 
 def wishes(keyspace: Keyspace) -> str:
-    """The digest of what a user can ask of a running member that only another pod can give."""
-    spec = keyspace.spec
-    return digest(
-        {
-            "image": spec.mysql.image,
-            "config": check_config(spec.mysql.config),
-            "resources": spec.mysql.resources.wire(),
-            "placement": spec.placement.wire(),
-            "accounts": _accounts(keyspace),
-        }
-    )
+    """The digest of what a user can ask of a running member that only another pod can give.
+
+    What is left at its default is no part of it: a field or a default of another version of the operator asks for no
+    other pod by itself. A pod gets those whenever it is made anew.
+    """
+    spec, accounts = keyspace.spec, _accounts(keyspace)
+    asked = {
+        "image": spec.mysql.model_dump(mode="json", by_alias=True, exclude_defaults=True).get("image"),
+        "config": check_config(spec.mysql.config),
+        "resources": spec.mysql.resources.model_dump(mode="json", by_alias=True, exclude_defaults=True),
+        "placement": spec.placement.model_dump(mode="json", by_alias=True, exclude_defaults=True),
+        "accounts": accounts if accounts > ACCOUNTS else None,
+    }
+    return digest({name: value for name, value in asked.items() if value})
 
 
 def pod(keyspace: Keyspace, shard: DesiredShard, member: str, zone: str, made: Made) -> Object:

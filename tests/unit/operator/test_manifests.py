@@ -193,6 +193,12 @@ def test_any_other_wish_restarts_nothing(change):
     assert pod.wishes(keyspace(**change)) == pod.wishes(keyspace())
 
 
+def test_what_is_left_at_its_default_is_no_wish_so_an_upgrade_with_more_fields_restarts_nothing():
+    assert pod.wishes(keyspace()) == digest.digest({})
+    asked = keyspace(mysql={"image": "mysql:9.8"}, placement={"tolerations": [{"key": "x"}]})
+    assert pod.wishes(asked) == digest.digest({"image": "mysql:9.8", "placement": {"tolerations": [{"key": "x"}]}})
+
+
 def test_one_option_under_two_spellings_is_one_wish():
     dashed, scored = ({"config": {name: "1G"}} for name in ("innodb-buffer-pool-size", "INNODB_BUFFER_POOL_SIZE"))
     assert pod.wishes(keyspace(mysql=dashed)) == pod.wishes(keyspace(mysql=scored))
