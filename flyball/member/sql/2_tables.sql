@@ -31,7 +31,7 @@ SET @flyball_text = IF(
   EXISTS (
     SELECT 1 FROM information_schema.columns
       WHERE table_schema = 'flyball' AND table_name = 'fence' AND column_name = 'issue'),
-  'DO 0', 'ALTER TABLE flyball.fence ADD COLUMN issue VARCHAR(64) CHARACTER SET ascii NOT NULL DEFAULT "" AFTER version');
+  'DO 0', 'ALTER TABLE flyball.fence ADD COLUMN issue VARCHAR(64) CHARACTER SET ascii NOT NULL DEFAULT '''' AFTER version');
 PREPARE flyball_statement FROM @flyball_text;
 EXECUTE flyball_statement;
 DEALLOCATE PREPARE flyball_statement;
