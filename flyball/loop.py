@@ -5,7 +5,10 @@ asked for it (``again``) or when its backoff is over. Edges carry nothing: they 
 lost one costs at most an interval, and a thousand of them cost one pass. What holds, always:
 
 1. One pass a key is in flight. An edge during a pass brings exactly one more pass after it.
-2. At most ``workers`` passes are in flight, and keys wait their turn in the order in which they fell due.
+2. At most ``workers`` passes are in flight, and keys wait their turn in the order in which they fell due: those that
+   something has happened to (an edge, a step, a decision's ``again``) before those whose interval has gone by, so
+   that a loop with more keys than it has time for is late with its rounds and not with what is urgent. One turn in
+   ``ROUNDS_TURN`` belongs to the rounds, whatever happens.
    Keys that failed last time may hold half of the slots at most, so broken keys that hang until their
    deadlines leave room for sound ones.
 3. A pass that failed is followed by a jittered exponential backoff. An edge may cut it short, but not below
@@ -43,6 +46,9 @@ from flyball.stability import Backoff
 __all__ = ["Controller", "DeadlineError", "Deadlines", "KeyState", "Loop", "LoopHooks", "Outcome", "Stage"]
 
 logger = logging.getLogger(__name__)
+
+ROUNDS_TURN = 4
+"""Of so many turns, one goes to a key whose interval has gone by, while others are urgent."""
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -109,7 +115,9 @@ class Loop(Generic[K, V, S]):
         self._hooks = hooks or LoopHooks()
         self._clock = clock
         self._places: dict[K, Place[K, V, S]] = {}
-        self._ready: dict[K, Place[K, V, S]] = {}  # in the order in which they fell due
+        self._urgent: dict[K, Place[K, V, S]] = {}  # in the order in which they fell due
+        self._ready: dict[K, Place[K, V, S]] = {}
+        self._turns = 0
         self._running: dict[K, Place[K, V, S]] = {}
         self._passes: asyncio.TaskGroup | None = None  # while run() runs
         self._starting = False
@@ -152,6 +160,7 @@ class Loop(Generic[K, V, S]):
         if key in self._running:
             place.woken = True
         else:
+            place.urgent = True
             self._schedule(place, -inf)
 
     def state(self, key: K) -> KeyState[S]:
@@ -161,7 +170,7 @@ class Loop(Generic[K, V, S]):
         """
         place = self._places[key]
         running = key in self._running
-        waits = self._loop is not None and not running and key not in self._ready
+        waits = self._loop is not None and not running and key not in self._ready and key not in self._urgent
         last = place.last
         return KeyState(
             passes=place.passes,
@@ -192,6 +201,7 @@ class Loop(Generic[K, V, S]):
                     self._loop = self._passes = None  # nothing becomes due any more; the passes in flight end
         finally:
             self._ready.clear()
+            self._urgent.clear()
             self._running.clear()
             for place in list(self._places.values()):
                 if place.gone:  # its pass was cancelled before it could begin
@@ -219,10 +229,13 @@ class Loop(Generic[K, V, S]):
             return None
         failing = sum(place.attempt > 0 for place in self._running.values())
         room_for_failing = failing < max(1, self._workers // 2)
-        for key, place in self._ready.items():
-            if place.attempt == 0 or room_for_failing:
-                del self._ready[key]
-                return place
+        rounds_first = self._turns % ROUNDS_TURN == ROUNDS_TURN - 1
+        for ready in (self._ready, self._urgent) if rounds_first else (self._urgent, self._ready):
+            for key, place in ready.items():
+                if place.attempt == 0 or room_for_failing:
+                    del ready[key]
+                    self._turns += 1
+                    return place
         return None
 
     async def _pass(self, place: Place[K, V, S]) -> None:
@@ -235,6 +248,7 @@ class Loop(Generic[K, V, S]):
             if place.gone:
                 self._forget(place)
             elif self._loop is not None:  # else it is due still, for the next run
+                place.urgent = place.urgent or place.woken
                 self._schedule(place, -inf if place.woken else due)
                 place.woken = False
             self._start_soon()
@@ -271,13 +285,18 @@ class Loop(Generic[K, V, S]):
 
     def _fall_due(self, place: Place[K, V, S]) -> None:
         place.timer = None
-        self._ready[place.key] = place
+        if place.urgent:
+            self._ready.pop(place.key, None)
+            self._urgent[place.key] = place
+        else:
+            self._ready[place.key] = place
         self._start_soon()
 
     def _forget(self, place: Place[K, V, S]) -> None:
         if place.timer is not None:
             place.timer.cancel()
         self._ready.pop(place.key, None)
+        self._urgent.pop(place.key, None)
         del self._places[place.key]
         self._set_pace()
 

@@ -56,6 +56,7 @@ class Place(Generic[K, V, S]):
         "rest_until",
         "streak",
         "timer",
+        "urgent",
         "woken",
     )
 
@@ -67,6 +68,8 @@ class Place(Generic[K, V, S]):
         self.timer: asyncio.TimerHandle | None = None
         self.woken = False
         """An edge came during the pass in flight."""
+        self.urgent = False
+        """Something has happened to the key since its last pass, or its last decision asks for an early look."""
         self.gone = False
         """Discarded during the pass in flight."""
         self.passes = 0
@@ -103,7 +106,7 @@ class Pace:
         """Keeps in ``place`` what a pass left; returns the moment at which the next one is due."""
         runs_away = self.runs_away(place, done)
         place.passes += 1
-        place.ended, place.last = now, done
+        place.ended, place.last, place.urgent = now, done, False
         if done.error is not None:
             place.attempt, place.streak = place.attempt + 1, 0
             place.rest_until = now + self.rest
@@ -113,8 +116,9 @@ class Pace:
             place.streak, place.rest_until = 0, now + self.jittered()
             return place.rest_until
         if done.outcome is Outcome.CHANGED:
-            place.streak += 1
+            place.streak, place.urgent = place.streak + 1, True
             return now
         place.streak = 0
         again = done.decision.again
+        place.urgent = again is not None
         return now + (self.jittered() if again is None else min(self.interval, max(self.rest, again)))

@@ -91,3 +91,47 @@ async def test_a_broken_key_does_not_stop_the_others(make_loop, script):
     await asyncio.sleep(100)
     assert len(script.started["a"]) >= 10
     assert max(script.gaps("a")) <= 10.0
+
+
+async def test_an_urgent_key_waits_for_no_round(make_loop, script):
+    """A thousand keys take longer than their interval: one that an edge wakes does not stand behind all of them."""
+    script.on_observe = lambda key: asyncio.sleep(1, "view")
+    keys = [f"key {number}" for number in range(50)]
+    loop = make_loop(*keys, workers=2, interval=10.0)
+    await asyncio.sleep(60.5)
+    woken = keys[0]
+    before = len(script.started[woken])
+    while loop.state(woken).running:  # noqa: ASYNC110 - the loop has no event for it
+        await asyncio.sleep(0.1)
+    now = asyncio.get_running_loop().time()
+    loop.wake(woken)
+    await asyncio.sleep(30)
+    assert script.started[woken][before] - now <= 2.0
+
+
+async def test_a_step_is_followed_by_the_next_before_any_round(make_loop, script):
+    script.on_observe = lambda key: asyncio.sleep(1, "view")
+    steps = iter(["one", "two", "three"])
+
+    def decide(key, view):
+        return Decision(
+            wanted="steps", step=next(steps, None) if key == "busy" and asyncio.get_running_loop().time() > 60 else None
+        )
+
+    async def act(key, step):
+        return Outcome.CHANGED
+
+    script.on_decide, script.on_act = decide, act
+    make_loop("busy", *(f"key {number}" for number in range(50)), workers=2, interval=10.0)
+    await asyncio.sleep(150)
+    first = next(at for at in script.started["busy"] if at >= 59)
+    four = [at for at in script.started["busy"] if at >= first][:4]
+    assert four[-1] - four[0] <= 8.0
+
+
+async def test_rounds_go_on_beside_keys_that_are_always_urgent(make_loop, script):
+    script.on_observe = lambda key: asyncio.sleep(1, "view")
+    script.on_decide = lambda key, view: Decision(wanted="look again", again=0.1 if key != "quiet" else None)
+    make_loop(*"abcdefgh", "quiet", workers=1, interval=10.0)
+    await asyncio.sleep(200)
+    assert len(script.started["quiet"]) >= 10
