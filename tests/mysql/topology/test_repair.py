@@ -24,8 +24,8 @@ def test_a_replica_that_stopped_replicating_is_started(shard):
 def test_a_replica_that_follows_the_wrong_source_is_turned_round(shard):
     wrong, other = shard.replicas
     account, password = replica_account(wrong), replica_password(shard.secret["replica-seed"], wrong)
-    follow = f"follow({shard.term}, '127.0.0.1', {shard.port(other)}, '{account}', '{password}', TRUE)"
-    call(shard, wrong, follow)
+    source = f"'127.0.0.1', {shard.port(other)}, '{account}', '{password}', TRUE"
+    call(shard, wrong, f"follow({shard.term}, {shard.version}, '{shard.issue}', {source})")
     assert int(shard.probe(wrong)["source_port"]) == shard.port(other)
     shard.until_healthy()
 
@@ -164,7 +164,7 @@ def test_while_paused_nothing_is_touched(shard):
     word = shard.say("pause")
     shard.until("the pause", lambda: shard.operation(word).status.outcome is Outcome.RUNNING)
     primary, term, replica = shard.primary, shard.term, shard.replicas[0]
-    call(shard, replica, f"fence({term})")
+    call(shard, replica, f"fence({term}, {shard.version}, '{shard.issue}')")
     lines = len(shard.service.steps())
     for _ in range(3):  # three looks of the service, each of which is a heartbeat later
         beat = shard.probe(primary)["beat"]
