@@ -27,9 +27,11 @@ class MysqlBench(Standing):
     def act(self, step: Act) -> str:
         statements = self._statements(step)
         for statement in statements:
+            before = self.shard.process(self.names[step.member])
             one = self._call(step.member, TOPOLOGY, statement)
             said = self._wait(step.member, one)
-            assert said != LOST or step.hears == LOST, f"{step}: {one.message}; {self.printed(step.member)}"
+            if said == LOST and step.hears != LOST:
+                self.broke(step.member, before, f"{step}: {one.message}")
             if said != OK:
                 return said
         return OK
