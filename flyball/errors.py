@@ -59,6 +59,13 @@ class Code(Enum):
     NOT_EMPTY = ("FB4007", "a member that should be empty holds data")
     TIMED_OUT = ("FB4008", "what was asked for did not happen within its limit")
     NOT_DONE = ("FB4009", "a request ended without doing what was asked for")
+    RESHARD_REFUSED = ("FB4010", "rows cannot be moved: what must hold for a reshard does not")
+    SCHEMA_CHANGED = ("FB4011", "a table's definition changed while a reshard was moving its rows")
+    ROWS_DIFFER = ("FB4012", "rows of source and target differ, and still differ after they were copied again")
+    CUTOVER_UNDONE = ("FB4013", "a cutover did not end within its limits, and was undone")
+    TOO_LATE = ("FB4014", "a workflow is past the point up to which that can be asked for")
+    NO_WAY_BACK = ("FB4015", "the way back of a reshard is not open")
+    SPEC_NOT_FOLLOWED = ("FB4016", "the declared key ranges are not those that serve, and nobody moves rows")
     # --- engine ------------------------------------------------------------------------------------
     NO_MYSQL = ("FB5001", "no MySQL 8.4 or newer can be had")
     PORT_IN_USE = ("FB5002", "a port that the engine needs is taken")

@@ -7,7 +7,7 @@ They say what the models' own validators say (``flyball/records/``) and, where a
 
 from dataclasses import dataclass
 
-from flyball.records import Failover, Keyspace, Operation, Record
+from flyball.records import Failover, Keyspace, Operation, Record, Reshard
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +138,7 @@ RULES: dict[type[Record], tuple[Rule, ...]] = {
         ),
     ),
     Failover: (_fixed("a Failover"),),
+    Reshard: (_fixed("a Reshard"),),
     Operation: (
         _fixed("an Operation"),
         Rule(
@@ -147,6 +148,18 @@ RULES: dict[type[Record], tuple[Rule, ...]] = {
             "'an operation of type ' + self.type + ' names a shard and a member'",
         ),
         Rule("spec", "self.type != 'adopt' || has(self.shard)", "an operation of type adopt names a shard"),
+        Rule(
+            "spec",
+            "!(self.type in ['approve', 'cancel', 'reverse', 'complete']) || has(self.workflow)",
+            "an operation of this type names a workflow",
+            "'an operation of type ' + self.type + ' names a workflow'",
+        ),
+        Rule(
+            "spec",
+            "!has(self.workflow) || (self.type in ['pause', 'approve', 'cancel', 'reverse', 'complete']"
+            " && !has(self.shard))",
+            "an operation about a shard names no workflow",
+        ),
     ),
 }
 """The rules of each kind."""

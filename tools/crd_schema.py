@@ -19,6 +19,9 @@ KEYED = {
     "members": ["name"],
     "users": ["name"],
     "routing": ["range"],
+    "sources": ["range"],
+    "targets": ["range"],
+    "progress": ["table"],
     "diverged": ["name"],
 }
 """Lists whose items are told apart by these fields: two of the same are refused, and appliers may share the list."""

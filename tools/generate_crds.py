@@ -21,7 +21,7 @@ import crd_schema  # noqa: E402
 from crd_schema import Schema  # noqa: E402
 
 from flyball.kubernetes.resources import of_record  # noqa: E402
-from flyball.records import KINDS, Condition, Failover, Keyspace, Metadata, Operation, Record, Shard  # noqa: E402
+from flyball.records import KINDS, Condition, Failover, Keyspace, Metadata, Operation, Record, Reshard, Shard  # noqa: E402
 
 _HEAD = "# Written by tools/generate_crds.py from flyball/records/; edits here are lost.\n"
 
@@ -80,9 +80,20 @@ COLUMNS: dict[type[Record], tuple[Column, ...]] = {
         Column("Member", ".spec.member"),
         *_WORKFLOW,
     ),
+    Reshard: (
+        Column("Keyspace", ".spec.keyspace"),
+        Column("Stage", ".status.stage"),
+        *_WORKFLOW,
+    ),
 }
 
-SHORT: dict[type[Record], list[str]] = {Keyspace: ["ks"], Shard: ["fbshard"], Failover: ["fbf"], Operation: ["fbop"]}
+SHORT: dict[type[Record], list[str]] = {
+    Keyspace: ["ks"],
+    Shard: ["fbshard"],
+    Failover: ["fbf"],
+    Operation: ["fbop"],
+    Reshard: ["fbr"],
+}
 """Short names, for kubectl."""
 
 

@@ -4,10 +4,10 @@ import inspect
 from collections.abc import Iterator
 from typing import Any
 
-from flyball.records import Failover, Keyspace, Operation, Shard
+from flyball.records import Failover, Keyspace, Operation, Reshard, Shard
 from flyball.records.base import API_VERSION, Metadata, Model, Record
 
-KINDS: tuple[type[Record], ...] = (Keyspace, Shard, Failover, Operation)
+KINDS: tuple[type[Record], ...] = (Keyspace, Shard, Failover, Operation, Reshard)
 
 
 _ABOUT = (

@@ -15,7 +15,7 @@ from flyball.cli.board import Board
 from flyball.errors import Code, InputError
 from flyball.expand import check_edit, expand
 from flyball.member.options import check_config
-from flyball.records import Keyspace, Record, Shard
+from flyball.records import Keyspace, Record, Reshard, Shard
 from flyball.store import Records
 from flyball.store.editing import edit
 
@@ -68,6 +68,12 @@ def _examine(board: Board, wanted: Record) -> Change:
             Code.BAD_USAGE,
             f"Shard {wanted.name!r} cannot be applied: the engine declares shards, from their keyspace",
             "Edit the Keyspace; `flyball switchover`, fence and the like ask for the rest.",
+        )
+    if isinstance(wanted, Reshard):
+        raise InputError(
+            Code.BAD_USAGE,
+            f"Reshard {wanted.name!r} cannot be applied: the engine asks for it, from its keyspace",
+            "Edit shards or ranges of the Keyspace, or use `flyball reshard`.",
         )
     stored = board.of(type(wanted)).get(wanted.name)
     if isinstance(wanted, Keyspace):

@@ -17,12 +17,12 @@ from flyball.cli.board import Board, following
 from flyball.cli.output import note
 from flyball.cli.workflow_report import Workflow, step_line
 from flyball.errors import Code, RefusedError
-from flyball.records import Failover, Operation
+from flyball.records import Failover, Operation, Reshard
 from flyball.records.base import LONGEST_NAME
 from flyball.records.failover import Outcome, StepState
 from flyball.store import ConflictError, Records
 
-W = TypeVar("W", bound=Failover | Operation)
+W = TypeVar("W", bound=Failover | Operation | Reshard)
 
 TimeoutOption = Annotated[float, typer.Option(min=0.1, help="Seconds to wait at most.")]
 WaitOption = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the outcome, or only ask.")]
@@ -117,6 +117,8 @@ def _standing(board: Board, now: Workflow) -> str:
         return ""
     if isinstance(now, Operation):
         return f"{now.name}: {now.status.phase or now.status.outcome}"
+    if isinstance(now, Reshard):
+        return f"{now.name}: {now.status.stage}"
     shard = board.shards.get(now.spec.shard)
     transition = shard.status.transition if shard is not None else None
     if transition is None or transition.failover != now.name:

@@ -11,12 +11,12 @@ from typing import TypeVar, cast
 
 from flyball.addressing import Target, find_shards
 from flyball.errors import Code, InputError
-from flyball.records import Failover, Keyspace, Operation, Record, Shard
+from flyball.records import Failover, Keyspace, Operation, Record, Reshard, Shard
 from flyball.store import Records, Selector, Synced, Unreadable, changes
 
 K = TypeVar("K", bound=Record)
 
-KINDS: tuple[type[Record], ...] = (Keyspace, Shard, Failover, Operation)
+KINDS: tuple[type[Record], ...] = (Keyspace, Shard, Failover, Operation, Reshard)
 """What is on a board."""
 
 
@@ -28,6 +28,7 @@ class Board:
     shards: dict[str, Shard] = field(default_factory=dict)
     failovers: dict[str, Failover] = field(default_factory=dict)
     operations: dict[str, Operation] = field(default_factory=dict)
+    reshards: dict[str, Reshard] = field(default_factory=dict)
 
     def of(self, kind: type[K]) -> dict[str, K]:
         """The records of one kind."""
@@ -36,6 +37,7 @@ class Board:
             Shard: self.shards,
             Failover: self.failovers,
             Operation: self.operations,
+            Reshard: self.reshards,
         }
         return cast("dict[str, K]", parts[kind])
 
@@ -68,7 +70,9 @@ class Board:
         return [
             operation
             for operation in self.operations.values()
-            if operation.spec.keyspace == shard.spec.keyspace and operation.spec.shard in {None, shard.name}
+            if operation.spec.workflow is None
+            and operation.spec.keyspace == shard.spec.keyspace
+            and operation.spec.shard in {None, shard.name}
         ]
 
     def failovers_of(self, shard: Shard) -> list[Failover]:

@@ -6,12 +6,12 @@ from flyball.addressing import in_order
 from flyball.cli.board import Board
 from flyball.cli.workflow_report import about, kind_of
 from flyball.errors import Code, InputError, RefusedError
-from flyball.records import KINDS, Failover, Keyspace, Operation, Record, Shard
+from flyball.records import KINDS, Failover, Keyspace, Operation, Record, Reshard, Shard
 from flyball.records.failover import Outcome
 from flyball.records.faults import nearest
 from flyball.records.operation import OperationType
 
-_SHORT = {"ks": Keyspace, "sh": Shard, "fo": Failover, "op": Operation}
+_SHORT = {"ks": Keyspace, "sh": Shard, "fo": Failover, "op": Operation, "rs": Reshard}
 
 
 def find_kind(text: str) -> type[Record]:
@@ -53,6 +53,7 @@ def select(board: Board, kind: type[Record] | None) -> list[Record]:
         *in_order(board.shards.values()),
         *(board.failovers[name] for name in sorted(board.failovers)),
         *(board.operations[name] for name in sorted(board.operations)),
+        *(board.reshards[name] for name in sorted(board.reshards)),
     ]
     return [record for record in every if kind is None or isinstance(record, kind)]
 
@@ -74,6 +75,12 @@ def check_deletion(record: Record) -> None:
             f"Shard {record.name!r} cannot be deleted: the engine declares shards, from their keyspace",
             "Delete or edit the Keyspace.",
         )
+    if isinstance(record, Reshard) and not record.status.outcome.ended:
+        raise RefusedError(
+            Code.WORKFLOW_IN_FLIGHT,
+            f"Reshard {record.name!r} has not ended; halfway is no place to stop",
+            "`flyball workflow cancel`, `reverse` or `complete` ends it.",
+        )
     if isinstance(record, Failover | Operation) and record.status.outcome is Outcome.RUNNING and not _stands(record):
         raise RefusedError(
             Code.WORKFLOW_IN_FLIGHT,
@@ -93,7 +100,7 @@ def _about(record: Record) -> str:
             return " ".join(map(str, record.spec.key_ranges()))
         case Shard():
             return f"{record.spec.keyspace}/{record.spec.range}"
-        case Failover() | Operation():
+        case Failover() | Operation() | Reshard():
             return f"{kind_of(record)} of {about(record)}"
     return ""
 
@@ -107,6 +114,6 @@ def _state(record: Record) -> str:
         case Shard():
             reign = record.status.reign
             return f"{reign.primary}, term {reign.term}" if reign.term else "no primary"
-        case Failover() | Operation():
+        case Failover() | Operation() | Reshard():
             return str(record.status.outcome)
     return ""

@@ -1,4 +1,4 @@
-"""``flyball workflow``: what was asked for, by whom, step by step: Failovers and Operations."""
+"""``flyball workflow``: what was asked for, by whom, step by step: Failovers, Operations and Reshards."""
 
 from typing import Annotated
 
@@ -22,7 +22,7 @@ def list_workflows(
     output: OutputOption = Format.TABLE,
     home: HomeOption = None,
 ) -> None:
-    """List changes of primary and operations, the latest first."""
+    """List changes of primary, operations and reshards, the latest first."""
     board = with_records(place_of(context, home), read_board)
     found = [each for each in _all(board) if keyspace in {None, each.spec.keyspace}]
     if keyspace is not None and not found and keyspace not in board.keyspaces:
@@ -42,7 +42,7 @@ def show_workflow(
 ) -> None:
     """Show one workflow: its outcome, and each step with what was seen and how long it took."""
     board = with_records(place_of(context, home), read_board)
-    workflow = board.failovers.get(name) or board.operations.get(name)
+    workflow = board.failovers.get(name) or board.operations.get(name) or board.reshards.get(name)
     if workflow is None:
         raise InputError(
             Code.NO_SUCH_OBJECT, f"workflow {name!r} does not exist", "`flyball workflow list` shows what there is."
@@ -51,5 +51,9 @@ def show_workflow(
 
 
 def _all(board: Board) -> list[workflow_report.Workflow]:
-    every: list[workflow_report.Workflow] = [*board.failovers.values(), *board.operations.values()]
+    every: list[workflow_report.Workflow] = [
+        *board.failovers.values(),
+        *board.operations.values(),
+        *board.reshards.values(),
+    ]
     return sorted(every, key=lambda each: (each.metadata.created, each.name), reverse=True)

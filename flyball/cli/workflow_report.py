@@ -1,14 +1,14 @@
-"""Failovers and Operations as people read them: a headline, a row, the whole story. Pure."""
+"""Failovers, Operations and Reshards as people read them: a headline, a row, the whole story. Pure."""
 
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
 from flyball.cli.output import Document, table
-from flyball.records import Failover, Operation
+from flyball.records import Failover, Operation, Reshard
 from flyball.records.failover import Outcome, Step
 
-Workflow = Failover | Operation
+Workflow = Failover | Operation | Reshard
 
 STYLES = {
     Outcome.PENDING: "yellow",
@@ -24,6 +24,8 @@ def kind_of(workflow: Workflow) -> str:
     """What it is: ``switchover``, ``failover``, ``reseed`` …"""
     if isinstance(workflow, Operation):
         return str(workflow.spec.type)
+    if isinstance(workflow, Reshard):
+        return "reshard"
     return "switchover" if workflow.spec.mode == "planned" else "failover"
 
 
@@ -31,6 +33,10 @@ def about(workflow: Workflow) -> str:
     """What it is about: a keyspace, a shard or a member."""
     if isinstance(workflow, Operation) and workflow.spec.member:
         return workflow.spec.member
+    if isinstance(workflow, Operation) and workflow.spec.workflow:
+        return workflow.spec.workflow
+    if isinstance(workflow, Reshard):
+        return workflow.spec.keyspace
     return workflow.spec.shard or workflow.spec.keyspace
 
 
@@ -38,6 +44,9 @@ def route(workflow: Workflow) -> str:
     """From whom to whom; empty for an operation."""
     if isinstance(workflow, Operation):
         return ""
+    if isinstance(workflow, Reshard):
+        sides = (workflow.spec.sources, workflow.spec.targets)
+        return " -> ".join(" ".join(route.range for route in side) for side in sides)
     before, after = workflow.status.from_primary or "?", workflow.status.to_primary or workflow.spec.to or "?"
     return f"{before} -> {after}"
 
@@ -53,6 +62,8 @@ def headline(workflow: Workflow) -> str:
     text = f"{workflow.name}: {kind_of(workflow)} of {about(workflow)}, {workflow.status.outcome}"
     if isinstance(workflow, Failover):
         text += f", {route(workflow)}" + (f", term {workflow.status.term}" if workflow.status.term else "")
+    if isinstance(workflow, Reshard):
+        text += f", {route(workflow)}" + (f", {workflow.status.stage}" if not workflow.status.outcome.ended else "")
     if workflow.status.message:
         text += f" ({f'{workflow.status.code}: ' if workflow.status.code else ''}{workflow.status.message})"
     elif workflow.spec.reason:
@@ -62,7 +73,7 @@ def headline(workflow: Workflow) -> str:
 
 def rows(workflows: list[Workflow]) -> Table:
     """A table, a row a workflow."""
-    columns = ("NAME", "KIND", "ABOUT", "OUTCOME", "PRIMARY", "TERM", "STEPS", "CREATED")
+    columns = ("NAME", "KIND", "ABOUT", "OUTCOME", "FROM -> TO", "TERM", "STEPS", "CREATED")
     return table(columns, [_row(workflow) for workflow in workflows])
 
 

@@ -6,6 +6,7 @@ from typing import ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from flyball import errors, keyrange
+from flyball.duration import Duration
 from flyball.records.base import Condition, Label, Model, Record
 from flyball.records.placing import CertificatesSpec, PlacementSpec, ResourcesSpec, StorageSpec
 
@@ -87,6 +88,24 @@ class UserSpec(Model):
         return self
 
 
+class Approval(StrEnum):
+    """Whether a reshard stops before each cutover, until a person approves it."""
+
+    AUTOMATIC = "Automatic"
+    MANUAL = "Manual"
+
+
+class ReshardPolicy(Model):
+    """How a change of ``shards`` or ``ranges`` is carried out.
+
+    After the cutover the former shards follow the new ones for ``keep_for``, so that it can be reversed; where that is
+    absent, until a person completes the reshard.
+    """
+
+    approval: Approval = Approval.AUTOMATIC
+    keep_for: Duration | None = Field(default=None, description="how long the way back is kept, 24h say")
+
+
 def is_reserved(database: str) -> bool:
     """Whether a MySQL schema of that name is MySQL's own, or flyball's."""
     return database in {"information_schema", "ndbinfo"} or database.startswith(
@@ -119,6 +138,7 @@ class KeyspaceSpec(Model):
     database: str | None = Field(default=None, pattern=r"^[a-z][a-z0-9_]{0,63}$")
     tables: dict[str, TableSpec] = Field(default_factory=dict)
     users: tuple[UserSpec, ...] = ()
+    reshard: ReshardPolicy = ReshardPolicy()
     reclaim_policy: Literal["Retain", "Delete"] = "Retain"
     paused: bool = False
 
@@ -178,11 +198,23 @@ class ShardRoute(Model):
     shard: Label
 
 
+class ReshardClaim(Model):
+    """The one workflow that may change the routing, and whether it may do so now.
+
+    The swap of the routing is a compare-and-swap of a status in which the claim is ``armed``. Undoing a cutover disarms
+    it first, by a write of its own, so the later one of the two loses (rule 8).
+    """
+
+    workflow: Label
+    armed: bool = False
+
+
 class KeyspaceStatus(Model):
-    """What has come of a keyspace. ``routing`` is the topology service's, the rest the engine's."""
+    """What has come of a keyspace. ``routing`` and ``reshard`` are the topology service's, the rest the engine's."""
 
     observed_generation: int = 0
     routing: tuple[ShardRoute, ...] = ()
+    reshard: ReshardClaim | None = None
     conditions: tuple[Condition, ...] = ()
 
 

@@ -15,7 +15,9 @@ class OperationType(StrEnum):
     ``pause``: touch nothing of the keyspace or shard while this record exists. ``fence``: keep the member out
     of service while this record exists. ``reseed``: make the member anew from another one, once. ``release``:
     members held after an accepted loss may be reseeded. ``adopt``: take the term that the members know where
-    the record is older than they are.
+    the record is older than they are. About a reshard, which ``workflow`` names: ``pause``: begin no further step while
+    this record exists. ``approve``: let the next cutover happen. ``cancel``: take away all that was made; the sources
+    serve on. ``reverse``: let the sources serve again. ``complete``: give up the way back.
     """
 
     PAUSE = "pause"
@@ -23,15 +25,27 @@ class OperationType(StrEnum):
     RESEED = "reseed"
     RELEASE = "release"
     ADOPT = "adopt"
+    APPROVE = "approve"
+    CANCEL = "cancel"
+    REVERSE = "reverse"
+    COMPLETE = "complete"
+
+
+ABOUT_WORKFLOWS = {OperationType.APPROVE, OperationType.CANCEL, OperationType.REVERSE, OperationType.COMPLETE}
+"""What can be said only about a reshard."""
 
 
 class OperationSpec(Model):
-    """``shard`` absent: the whole keyspace. ``member`` is needed for fence, reseed and release."""
+    """``shard`` absent: the whole keyspace. ``member`` is needed for fence, reseed and release.
+
+    ``workflow`` names a Reshard; with it the operation is about that reshard alone, and touches no shard.
+    """
 
     type: OperationType
     keyspace: Label
     shard: Label | None = None
     member: Label | None = None
+    workflow: Label | None = None
     reason: str = ""
 
     @model_validator(mode="after")
@@ -42,6 +56,12 @@ class OperationSpec(Model):
             raise ValueError(f"an operation of type {self.type} names a shard and a member")
         if self.type is OperationType.ADOPT and self.shard is None:
             raise ValueError("an operation of type adopt names a shard")
+        if self.type in ABOUT_WORKFLOWS and self.workflow is None:
+            raise ValueError(f"an operation of type {self.type} names a workflow")
+        if self.workflow is not None and (
+            self.type not in {*ABOUT_WORKFLOWS, OperationType.PAUSE} or self.shard is not None
+        ):
+            raise ValueError(f"an operation of type {self.type} about a shard names no workflow")
         return self
 
 

@@ -151,6 +151,25 @@ class Reseeding(Model):
     counts_from: int = 0
 
 
+class Access(StrEnum):
+    """What a shard's primary takes.
+
+    ``Open``: the applications' writes. ``Filling``: the rows of a reshard alone, by its channels and its movers'
+    account (``read_only`` stays ON). ``Frozen``: no writes but those of a channel (``super_read_only`` is ON).
+    """
+
+    OPEN = "Open"
+    FILLING = "Filling"
+    FROZEN = "Frozen"
+
+
+class ShardAccess(Model):
+    """What a workflow has decided about the shard's access; it stands above the engine's wish (rule 18)."""
+
+    mode: Access
+    by: Label = Field(description="the workflow that decided it")
+
+
 class LagClass(StrEnum):
     """Replication lag in classes, so that a status changes only when the state does."""
 
@@ -231,6 +250,7 @@ class ShardStatus(Model):
     held: tuple[str, ...] = ()
     diverged: tuple[Diverged, ...] = ()
     reseeding: tuple[Reseeding, ...] = ()
+    access: ShardAccess | None = Field(default=None, description="decided by a reshard; the spec's wish where absent")
     durability: DurabilitySpec | None = Field(default=None, description="what is in force; follows the spec's")
     durability_next: DurabilitySpec | None = Field(default=None, description="what is being put in force")
     decision: DecisionStatus = DecisionStatus()
@@ -249,3 +269,15 @@ class Shard(Record):
 
     spec: ShardSpec
     status: ShardStatus = ShardStatus()
+
+    @property
+    def access(self) -> Access:
+        """What the shard's primary takes: a workflow's word, or else the engine's wish."""
+        if self.status.access is not None:
+            return self.status.access.mode
+        return Access.OPEN if self.spec.serving else Access.FILLING
+
+    @property
+    def serves(self) -> bool:
+        """Whether the applications' statements may go to the shard."""
+        return self.access is Access.OPEN

@@ -402,6 +402,7 @@ def _touches(operation: Operation, shard: Shard) -> bool:
     about = operation.spec
     return (
         not operation.status.outcome.ended
+        and about.workflow is None
         and about.keyspace == shard.spec.keyspace
         and about.shard in {None, shard.name}
     )
