@@ -74,6 +74,6 @@ async def _keep(post: Post, lease: Lease) -> None:
             async with asyncio.timeout(max(0.05, lease.good_until - post.clock())):
                 lease = await post.records.renew(lease)
         except (FlyballError, TimeoutError) as error:
-            logger.warning("the lease %s was not renewed: %s", post.name, error or "no answer")
+            logger.warning("the lease %s was not renewed: %s", post.name, str(error) or "no answer in time")
             if post.clock() >= lease.good_until or getattr(error, "code", None) is Code.LEASE_LOST:
                 return

@@ -54,7 +54,7 @@ A_SECOND = 400
 ALONE_AFTER = 10.0
 """Seconds after which a leader that no member answers makes room for a standby, which may be better placed."""
 STALE_AFTER = 30.0
-"""Seconds without a finished pass after which a leader calls itself unhealthy."""
+"""Seconds without a finished pass after which a leader of at least one shard calls itself unhealthy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +149,8 @@ async def lead_once(means: Means, identity: str, state: "State") -> None:
         await asyncio.sleep(means.random.uniform(0.2, 1.0))
         return
     logger.info("%s leads, lease term %s", identity, lease.term)
-    state.role, state.passed_at = "leading", time.monotonic()
+    state.role = "leading"
+    state.passed()
     metrics.leading.set(1)
     is_alone = False
     leading = asyncio.create_task(lead(means, state))
@@ -185,7 +186,7 @@ async def _keep(means: Means, lease: Lease) -> None:
             async with asyncio.timeout(max(0.05, lease.good_until - means.clock())):
                 lease = await means.records.renew(lease)
         except (FlyballError, TimeoutError) as error:
-            logger.warning("the lease was not renewed: %s", error or "no answer")
+            logger.warning("the lease was not renewed: %s", str(error) or "no answer in time")
             if means.clock() >= lease.good_until or getattr(error, "code", None) is not None:
                 return
 
@@ -247,7 +248,7 @@ async def lead(means: Means, state: "State") -> None:
     )
     routes = RoutingController(records, lambda name: tuple(s for s in declared.all() if s.spec.keyspace == name))
     routing = Loop("routing", routes, interval=5.0, deadlines=deadlines, backoff=backoff)
-    state.watch(metrics)
+    state.watch(metrics, lambda: len(shards.keys))
 
     try:
         async with asyncio.TaskGroup() as tasks:
@@ -268,21 +269,24 @@ async def lead(means: Means, state: "State") -> None:
 class State:
     """What /healthz tells."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.role = "starting"
-        self.passed_at = time.monotonic()
+        self._clock = clock
+        self._passed_at = clock()
+        self._shards: Callable[[], int] = lambda: 0
 
-    def watch(self, metrics: Metrics) -> None:
-        """Take note of every finished pass."""
-        metrics.on_pass = self._passed
+    def watch(self, metrics: Metrics, shards: Callable[[], int]) -> None:
+        """Take note of every finished pass, and of how many shards there are to pass."""
+        metrics.on_pass, self._shards = self.passed, shards
 
-    def _passed(self) -> None:
-        self.passed_at = time.monotonic()
+    def passed(self) -> None:
+        """A pass has ended, or leading has begun."""
+        self._passed_at = self._clock()
 
     def health(self) -> tuple[bool, str]:
-        """Whether the process is well, and what it does."""
-        age = time.monotonic() - self.passed_at
-        if self.role == "leading" and age > STALE_AFTER:
+        """Whether the process is well, and what it does. Where there are no shards, nothing stands still."""
+        age = self._clock() - self._passed_at
+        if self.role == "leading" and self._shards() and age > STALE_AFTER:
             return False, f"leading, but no pass has ended for {age:.0f} s\n"
         return True, f"{self.role}\n"
 

@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 from prometheus_client import CollectorRegistry, Counter
 
 from flyball.health import serve
+from flyball_topology.metrics import Metrics
+from flyball_topology.service import STALE_AFTER, State
 
 
 @asynccontextmanager
@@ -52,3 +54,16 @@ async def test_other_paths_are_not_found_and_nonsense_harms_nobody() -> None:
             await reader.read()
         writer.close()
         assert (await ask(port, "/healthz"))[0].startswith("HTTP/1.1 200")
+
+
+def test_a_leader_that_stands_still_is_not_well_unless_it_has_no_shards() -> None:
+    now, shards = 0.0, 0
+    state, metrics = State(lambda: now), Metrics()
+    state.role = "leading"
+    state.watch(metrics, lambda: shards)
+    now = 10 * STALE_AFTER
+    assert state.health() == (True, "leading\n")  # a release without a keyspace is no reason to restart it
+    shards = 1
+    assert state.health()[0] is False
+    metrics.on_pass()
+    assert state.health()[0] is True

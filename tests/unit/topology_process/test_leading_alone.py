@@ -8,9 +8,10 @@ import pytest
 from flyball.errors import Code, MemberError
 from flyball.records import Metadata, Shard
 from flyball.records.shard import MemberSpec, ShardSpec
+from flyball.store import Lease
 from flyball.store.memory import MemoryRecords
 from flyball_topology.metrics import Metrics
-from flyball_topology.service import ALONE_AFTER, LEASE_NAME, LEASE_TTL, Means, State, lead_once
+from flyball_topology.service import ALONE_AFTER, LEASE_NAME, LEASE_TTL, STALE_AFTER, Means, State, lead_once
 from flyball_topology.steps import Act
 from flyball_topology.view import Snapshot
 from tests.unit.topology_process.test_watching import snapshot
@@ -83,3 +84,26 @@ async def test_one_with_no_member_to_reach_leads_on():
     assert not task.done()
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_one_without_shards_leads_on_and_is_well():
+    state = State(clock)
+    means = Means(MemoryRecords(), Sessions, Metrics(), clock)
+    task = asyncio.create_task(lead_once(means, "leader", state))
+    await asyncio.sleep(STALE_AFTER * 5)
+    assert not task.done()
+    assert state.health() == (True, "leading\n")
+    task.cancel()
+
+
+class Silent(MemoryRecords):
+    """A store that answers no renewal."""
+
+    async def renew(self, lease: Lease) -> Lease:
+        await asyncio.sleep(1000)
+        return lease
+
+
+async def test_one_whose_store_falls_silent_says_so(caplog):
+    await lead_once(Means(Silent(), Sessions, Metrics(), clock), "leader", State(clock))
+    assert "the lease was not renewed: no answer in time" in caplog.text
