@@ -31,3 +31,25 @@ def test_one_that_is_needed_is_not_cut_off_while_another_is_made_anew() -> None:
     schedule = (Fault(0.5, "reseed", "x3"), away, Fault(1.7794, "errant", "x2"))
     verdict = simulate(Plan("3181", Setting(members=4, acks=2), schedule))
     assert verdict.is_good, verdict.violations
+
+
+def test_a_member_that_becomes_errant_as_it_is_chosen_is_not_promoted() -> None:
+    """It was looked at right before its switchover began, and somebody wrote to it right after that look."""
+    schedule = (Fault(0.5, "switchover", SHARD, "x3"), Fault(0.5012, "errant", "x3"))
+    verdict = simulate(Plan("103556", Setting(members=5, acks=2), schedule))
+    assert verdict.is_good, verdict.violations
+
+
+def test_a_member_that_lacks_purged_housekeeping_alone_is_made_anew() -> None:
+    schedule = (Fault(0.5, "switchover", SHARD, "x3"), Fault(0.54, "purge", "x3"))
+    verdict = simulate(Plan("103064", Setting(shards=2), schedule))
+    assert verdict.is_good, verdict.violations
+
+
+def test_two_tails_that_nobody_acknowledged_hold_up_nobody() -> None:
+    """Of two members each was opened while the other was away, wrote, and was lost: neither has the other's tail."""
+    requests = (Fault(0.5, "switchover", SHARD, "x2"), Fault(1.36, "switchover", SHARD))
+    stalled = Fault(1.37, "stall", "x1", seconds=0.098)
+    lost = (Fault(2, "kill", "x1", seconds=0.1), Fault(3, "split", "x1+x2+t1+clients", "out", seconds=5.0))
+    verdict = simulate(Plan("679", Setting(members=2), (*requests, stalled, *lost)))
+    assert verdict.is_good, verdict.violations

@@ -15,6 +15,7 @@ from flyball_topology.diagnose import lag_class
 from flyball_topology.line import Errant, beside_the_line, hollow, line_of
 from flyball_topology.revocation import durability, fenced
 from flyball_topology.sources import cannot_lend, sources_for
+from flyball_topology.tails import never_acknowledged
 from flyball_topology.view import MemberView, View
 
 
@@ -38,7 +39,7 @@ def unfit_for_switchover(view: View, name: str) -> Unfit | None:
     seen = member.seen
     if seen is None:
         return Unfit(Code.CANDIDATE_UNFIT, f"{name} is not reachable: {member.reach.value}")
-    if beside_the_line(view, member).kind in {Errant.FOREIGN, Errant.TAIL, Errant.DIVERGED}:
+    if is_errant(view, member):
         return Unfit(Code.CANDIDATE_UNFIT, f"{name} holds errant transactions")
     if seen.disk_full:
         return Unfit(Code.CANDIDATE_UNFIT, f"the disk of {name} is full")
@@ -104,7 +105,8 @@ def choose_after_revocation(
     """Among the members fenced under ``term``, the one to promote (rule 12); refuses where part is out of reach.
 
     An errant member is never promoted. Where only such a one holds part of the line, the candidate fetches that part
-    from it; where that cannot be, the failover waits for another holder, or for a person to give the part up.
+    from it; where that cannot be, and somebody may have heard ok for it, the failover waits for another holder, or for
+    a person to give the part up.
     Fetching has failed from the ``unreadable`` already: they are tried again only if there is nobody else, and not
     once a person has accepted the loss.
     """
@@ -128,6 +130,12 @@ def choose_after_revocation(
         return Choice(
             taker.name, holds.union(source.declared), fetch_from=source.name, declared=empty.union(source.declared)
         )
+    needed = holds.subtract(never_acknowledged(view, reached))
+    enough = [member for member in fit if member.seen and line_of(view, member.seen).union(empty).contains(needed)]
+    if enough:
+        best = max(enough, key=lambda member: _preference(view, member))
+        own = line_of(view, best.seen) if best.seen else NOTHING
+        return Choice(best.name, needed.union(own), declared=empty)
     if accept_loss:
         best = max(fit, key=lambda member: (_progress(view, member), member.name))
         has = empty.union(line_of(view, best.seen)) if best.seen else empty
@@ -150,7 +158,12 @@ def promotable(view: View, member: MemberView) -> bool:
         return False
     if member.seen is not None and member.seen.disk_full:
         return False
-    return beside_the_line(view, member).kind in {Errant.NONE, Errant.HOUSEKEEPING}
+    return not is_errant(view, member)
+
+
+def is_errant(view: View, member: MemberView) -> bool:
+    """Whether the member holds what nobody else may get from it."""
+    return beside_the_line(view, member).kind not in {Errant.NONE, Errant.HOUSEKEEPING}
 
 
 def _kept_out(view: View, member: MemberView) -> str:

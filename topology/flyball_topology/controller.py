@@ -314,6 +314,8 @@ class ShardController:
         phase = (transition.phase, transition.term, transition.failover) if transition else ()
         if phase != memory.phase:
             memory.phase, memory.phase_since, memory.failure, memory.failures = phase, now, "", 0
+            if transition is not None and transition.phase is Phase.PREPARING:
+                memory.watch.doubt_all()  # the candidate is the one who it was chosen as, now that all know of it
 
     def _beat(self, memory: _Memory, view: View) -> None:
         primary = view.primary

@@ -224,8 +224,7 @@ def _replica(view: View, member: MemberView, seen: Snapshot) -> Iterator[Finding
     primary = view.primary.seen if view.primary else None
     if primary is None or view.primary is None:
         return
-    lacks = primary.purged.without_tag(HOUSEKEEPING).subtract(seen.received)
-    if not lacks.is_empty:
+    if _lacks_purged(primary, seen):
         yield Finding(Kind.LACKS_PURGED, member.name)
         return
     if beside.kind is Errant.HOUSEKEEPING:
@@ -237,6 +236,18 @@ def _replica(view: View, member: MemberView, seen: Snapshot) -> Iterator[Finding
     if member.name not in view.shard.status.ackers:
         yield Finding(Kind.NOT_AN_ACKER, member.name)
     yield from _channel(view, view.primary, member, seen)
+
+
+def _lacks_purged(primary: Snapshot, seen: Snapshot) -> bool:
+    """Whether the member can never connect, for the primary has purged what it lacks. Housekeeping rows that are being
+    replicated may be on their way still; where they are not, the primary refuses for want of them all the same.
+    """
+    purged = primary.purged.without_tag(HOUSEKEEPING) if _receives(seen) else primary.purged
+    return not purged.subtract(seen.received).is_empty
+
+
+def _receives(seen: Snapshot) -> bool:
+    return seen.channel is not None and seen.channel.receiver == "ON"
 
 
 def _hold_up(view: View, member: MemberView, seen: Snapshot) -> Finding | None:

@@ -16,7 +16,13 @@ from flyball.records.failover import Outcome
 from flyball.records.keyspace import DurabilityPolicy
 from flyball.records.shard import Mode, Phase, Suspect, Transition
 from flyball_topology.budgets import Kind, Spend, allows
-from flyball_topology.candidates import Unfit, best_for_switchover, unfit_for_switchover, unfit_to_acknowledge
+from flyball_topology.candidates import (
+    Unfit,
+    best_for_switchover,
+    is_errant,
+    unfit_for_switchover,
+    unfit_to_acknowledge,
+)
 from flyball_topology.changes import (
     Deciding,
     failover_change,
@@ -106,6 +112,8 @@ def switch(view: View, transition: Transition) -> Deciding:
         return undo(view, transition, view.failure)
     if view.phase_age > SWITCH_WITHIN:
         return undo(view, transition, f"the switch took longer than {SWITCH_WITHIN:g} s")
+    if is_errant(view, candidate):
+        return undo(view, transition, f"{candidate.name} holds errant transactions")
     term = view.reign.term
     if not primary.seen.super_read_only:
         step = Step(f"freeze {primary.name}", acts=(Freeze(primary.name, term),))

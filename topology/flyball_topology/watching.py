@@ -90,6 +90,11 @@ class Watch:
         if watched is not None:
             watched.probed_at = -1.0
 
+    def doubt_all(self) -> None:
+        """What begins now is not decided on what was seen before."""
+        for watched in self._watched.values():
+            watched.probed_at = -1.0
+
     def _lost(self, name: str) -> None:
         """The connection broke: look at once."""
         self.doubt(name)

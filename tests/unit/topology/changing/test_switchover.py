@@ -162,8 +162,9 @@ def test_then_one_swap_issues_the_next_term_and_names_what_must_be_held():
         lambda view: dead(view, "m2"),
         lambda view: replace(view, failure="m1: 1205 lock wait timeout"),
         lambda view: replace(view, phase_age=3.1),
+        lambda view: holding(view, "m2", gtids(m1="1-9", m2="1")),
     ],
-    ids=["candidate lost", "an act failed", "late"],
+    ids=["candidate lost", "an act failed", "late", "candidate errant"],
 )
 @pytest.mark.parametrize("stopped", [False, True], ids=["writing", "frozen"])
 def test_what_fails_before_the_swap_is_undone(fault, stopped):

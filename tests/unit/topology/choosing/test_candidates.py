@@ -3,7 +3,7 @@
 import pytest
 
 from flyball.errors import Code
-from flyball.records.shard import Intent, Phase
+from flyball.records.shard import Intent, Phase, Reseeding, Suspect
 from flyball_topology.candidates import (
     Choice,
     Unfit,
@@ -26,8 +26,10 @@ from tests.unit.topology.views import (
     on_channel,
     seeing,
     transition_of,
+    uuid,
     with_executed,
     with_received,
+    with_status,
     word,
 )
 
@@ -71,6 +73,34 @@ def test_of_two_that_hold_parts_neither_takes_over():
     assert choice.code is Code.LINE_INCOMPLETE
     assert "m2 lacks" in choice.reason
     assert decide(view).step is None
+
+
+def both_opened(members=2, **changes):
+    """m2 was opened under term 2 and wrote 1-2, then m1 under term 3 and wrote 10; each was lost before it reigned."""
+    suspects = tuple(Suspect(name=f"m{n}", uuid=uuid(f"m{n}"), term=term) for n, term in ((2, 2), (1, 3)))
+    view = emergency(healthy(members), term=4, suspects=suspects, **changes)
+    for name in view.members:
+        view = fenced(view, name, 4)
+    return holding(holding(view, "m1", gtids(m1="1-10")), "m2", gtids(m1="1-9", m2="1-2"))
+
+
+def test_of_two_tails_that_nobody_can_have_acknowledged_one_is_given_up():
+    choice = choose_after_revocation(both_opened(), 4)
+    assert isinstance(choice, Choice)
+    assert (choice.candidate, choice.holds) == ("m2", gtids(m1="1-9", m2="1-2"))
+    assert choice.given_up.is_empty
+
+
+def test_neither_is_where_somebody_who_is_not_reached_may_have_acknowledged_one():
+    assert isinstance(choose_after_revocation(dead(both_opened(3), "m3"), 4), Unfit)
+    assert isinstance(choose_after_revocation(both_opened(3), 4), Choice)
+
+
+def test_a_member_that_is_being_made_anew_may_have_acknowledged_and_forgotten():
+    for remade, candidate in (("m1", "m2"), ("m2", "m1")):
+        choice = choose_after_revocation(with_status(both_opened(), reseeding=(Reseeding(name=remade),)), 4)
+        assert isinstance(choice, Choice)
+        assert choice.candidate == candidate
 
 
 def test_a_member_that_is_kept_out_or_leaves_is_not_promoted():

@@ -141,8 +141,13 @@ def test_a_member_that_lacks_what_was_purged_is_reseeded():
     assert asked(decide(seeing(holding(healthy(), "m2", gtids(m1="1-3")), "m1", purged=gtids(m1="1-5"))))
 
 
-def test_purged_housekeeping_is_no_reason():
+def test_purged_housekeeping_is_no_reason_where_it_may_be_on_its_way():
     assert decide(seeing(healthy(), "m1", purged=gtids(m1="flyball:1-5"))).step is None
+
+
+def test_it_is_where_the_member_is_not_connected():
+    view = on_channel(healthy(), "m2", receiver="OFF", receiver_errno=13114)
+    assert asked(decide(seeing(view, "m1", purged=gtids(m1="flyball:1-5"))))
 
 
 def isolated():
