@@ -4,7 +4,7 @@ BIN := .venv/bin
 comma := ,
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo mysql test simulate mutants interleavings lint format bench chaos lock kubernetes cluster cluster-down images clean
+.PHONY: help venv demo mysql test simulate mutants interleavings lint format bench soak chaos lock kubernetes cluster cluster-down images clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -46,6 +46,9 @@ format: .venv/complete  ## put the code into its format
 bench: .venv/complete  ## run benchmarks/NAME.py
 	@test -n "$(NAME)" || { echo "which one? make bench NAME=…:"; ls benchmarks; exit 2; }
 	$(BIN)/python benchmarks/$(NAME).py $(ARGS)
+
+soak: .venv/complete  ## the operator with 500 keyspaces for MINUTES=10: what it writes, and whether its memory grows
+	$(BIN)/python benchmarks/operator-scale.py --minutes $(or $(MINUTES),10) $(ARGS)
 
 chaos: .venv/complete  ## faults of all kinds on real servers (MINUTES=10 SEED=…); needs root
 	@$(BIN)/python benchmarks/chaos.py $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED)) $(ARGS)

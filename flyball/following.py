@@ -1,6 +1,7 @@
 """Edges from the records to a loop over keyspaces: a keyspace that comes is added, whatever changes of it wakes it.
 
-An edge says nothing but when to look, so one that is lost costs an interval at most.
+An edge says nothing but when to look, so one that is lost costs an interval at most. What the watches tell beside
+that is kept for whoever wants to read it without a call.
 """
 
 import asyncio
@@ -11,17 +12,27 @@ from typing import Any
 from flyball.loop import Loop
 from flyball.records import Failover, Keyspace, Record, Shard
 from flyball.store import Deleted, Records, Synced, Unreadable
+from flyball.store.known import Known
 
 
-async def follow_records(records: Records, loop: Loop[str, Any, Any], *, failovers: bool = False) -> None:
+async def follow_records(
+    records: Records,
+    loop: Loop[str, Any, Any],
+    *,
+    failovers: bool = False,
+    known: Known | None = None,
+) -> None:
     """Hand every keyspace to the loop, and wake it when its record or one of its Shards changes; never returns.
 
     :param failovers: wake it when a Failover of it changes, too.
+    :param known: keeps what the watches tell.
     """
+    known = known or Known()
 
     async def keyspaces() -> None:
         async with contextlib.aclosing(records.watch(Keyspace)) as events:
             async for event in events:
+                known.see(Keyspace, event)
                 if isinstance(event, Synced | Unreadable):
                     continue
                 if isinstance(event, Deleted):
@@ -33,6 +44,7 @@ async def follow_records(records: Records, loop: Loop[str, Any, Any], *, failove
     async def of(kind: type[Record], keyspace: Callable[[Any], str]) -> None:
         async with contextlib.aclosing(records.watch(kind)) as events:
             async for event in events:
+                known.see(kind, event)
                 if not isinstance(event, Synced | Unreadable):
                     loop.wake(keyspace(event.record))
 

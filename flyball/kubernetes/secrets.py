@@ -28,7 +28,7 @@ class KubernetesSecrets:
     async def get(self, name: str) -> Secret | None:
         """See :meth:`flyball.secrets.Secrets.get`."""
         found = await self._api.get(SECRETS, self._namespace, name)
-        return None if found is None else Secret(_texts(name, found))
+        return None if found is None else Secret(texts(name, found))
 
     async def create(self, name: str, values: Mapping[str, str]) -> None:
         """See :meth:`flyball.secrets.Secrets.create`."""
@@ -68,7 +68,11 @@ def _data(values: Mapping[str, str]) -> dict[str, str]:
     return {key: base64.b64encode(value.encode()).decode() for key, value in values.items()}
 
 
-def _texts(name: str, secret: Object) -> dict[str, str]:
+def texts(name: str, secret: Object) -> dict[str, str]:
+    """What a Secret object holds, as texts.
+
+    :raises StoreError: STORE_CORRUPT.
+    """
     try:
         data = secret.get("data") or {}
         return {key: base64.b64decode(value, validate=True).decode() for key, value in data.items()}

@@ -35,6 +35,7 @@ View = KeyspaceView | Gone
 class KeyspaceController:
     """What the operator does for each keyspace.
 
+    :param glances: whether a glance is cheaper than a look, and comes first.
     :param took: is told of every step that was taken.
     """
 
@@ -44,16 +45,31 @@ class KeyspaceController:
         tools: Tools,
         records: Records,
         took: Callable[[str, Step], None] | None = None,
+        *,
+        glances: bool = False,
     ) -> None:
         self._observer = observer
         self._tools = tools
         self._records = records
         self._took = took
+        self._glances = glances
+        self._told: set[str] = set()
         self._keyspaces: dict[str, Keyspace] = {}
 
+    def tell(self, key: str) -> None:
+        """Something of the keyspace has changed: the next look is at the server, which knows it for certain."""
+        self._told.add(key)
+
     async def observe(self, key: str) -> View:
-        """See :class:`flyball.loop.Controller`."""
-        view = await self._observer.look(key)
+        """What there is; what watches have told suffices where it says that there is nothing to do, or to say.
+
+        So no step is taken and no status written on the word of a watch, which may be a moment late.
+        """
+        told = key in self._told
+        self._told.discard(key)
+        view = None if told or not self._glances else await self._observer.glance(key)
+        if view is None or not self._is_quiet(key, view):
+            view = await self._observer.look(key)
         if isinstance(view, KeyspaceView):
             self._keyspaces[key] = view.keyspace
         else:
@@ -87,6 +103,14 @@ class KeyspaceController:
                 await self._write(keyspace, conditions_of_failure(keyspace, code, describe(outcome)))
         elif view is not None and not isinstance(decision.step, steps.RELEASES):
             await self._write(view.keyspace, conditions_of(view, decision))
+
+    def _is_quiet(self, key: str, view: View) -> bool:
+        """Whether the view gives no cause for a step or a word."""
+        if isinstance(view, Gone):
+            return False
+        decision = self.decide(key, view)
+        status = status_after(view.keyspace, conditions_of(view, decision))
+        return decision.step is None and status == view.keyspace.status
 
     async def _write(self, keyspace: Keyspace, conditions: tuple[Condition, ...]) -> None:
         status = status_after(keyspace, conditions)

@@ -20,12 +20,16 @@ WATCHED = ("pods", "persistentvolumeclaims")
 """What wakes a keyspace beside its records."""
 
 
-def registry(wake: Callable[[str], None]) -> kopf.OperatorRegistry:
+Wake = Callable[[str, bool], None]
+"""Called with a keyspace's name, and whether something of it has changed; else it was there when kopf began."""
+
+
+def registry(wake: Wake) -> kopf.OperatorRegistry:
     """The handlers: all of them wake the keyspace that an object is labelled with."""
     made = kopf.OperatorRegistry()
 
-    async def changed(labels: kopf.Labels, **_: Any) -> None:  # noqa: ANN401 - kopf's own signature
-        wake(labels[naming.KEYSPACE])
+    async def changed(labels: kopf.Labels, event: kopf.RawEvent, **_: Any) -> None:  # noqa: ANN401 - kopf's signature
+        wake(labels[naming.KEYSPACE], event["type"] is not None)
 
     for plural in WATCHED:
         kopf.on.event("", "v1", plural, id=f"wake-{plural}", labels={naming.KEYSPACE: kopf.PRESENT}, registry=made)(
@@ -46,10 +50,10 @@ def settings() -> kopf.OperatorSettings:
     return made
 
 
-async def watch(namespace: str, wake: Callable[[str], None]) -> None:
+async def watch(namespace: str, wake: Wake) -> None:
     """Watch until cancelled, or until the process is told to end.
 
-    :param wake: is called in the event loop, with a keyspace's name.
+    :param wake: is called in the event loop.
     """
     await kopf.operator(
         registry=registry(wake),

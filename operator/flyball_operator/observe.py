@@ -13,17 +13,17 @@ from flyball.attempts import Attempts
 from flyball.credentials import ensure_authority
 from flyball.errors import ClusterError, Code, InputError
 from flyball.expand import DesiredShard, expand
-from flyball.kubernetes import Api, Resource, everything
+from flyball.kubernetes import Resource
 from flyball.kubernetes.resources import CLAIMS, NODES, PODS, SECRETS, STORAGE_CLASSES
 from flyball.leaving import ordinal
 from flyball.member.accounts import authority_name, credentials_name
-from flyball.records import Failover, Keyspace, Shard
+from flyball.records import Keyspace, Shard
 from flyball.secrets import Secrets
-from flyball.store import Records, Selector
 from flyball_operator import naming, wanted
 from flyball_operator.manifests.access import Reader
 from flyball_operator.objects import Object
 from flyball_operator.reading import read_claim, read_pod
+from flyball_operator.sources import Source
 from flyball_operator.view import Gone, KeyspaceView, MemberView
 
 FORBIDDEN_FOR = 300.0
@@ -39,10 +39,6 @@ class Eyes:
     :param today: the wall clock, for certificates and for the grace of pods.
     """
 
-    api: Api
-    namespace: str
-    records: Records
-    secrets: Secrets
     reader: Reader | None
     attempts: Attempts
     clock: Callable[[], float]
@@ -58,35 +54,46 @@ class _Unbound:
 
 
 class Observer:
-    """Makes views of keyspaces in one namespace."""
+    """Makes views of keyspaces in one namespace.
 
-    def __init__(self, eyes: Eyes) -> None:
+    :param watched: what glances go by; the server where it is None.
+    """
+
+    def __init__(self, eyes: Eyes, server: Source, watched: Source | None = None) -> None:
         self._eyes = eyes
+        self._server = server
+        self._watched = watched
         self._forbidden: dict[str, float] = {}
 
     async def look(self, name: str) -> KeyspaceView | Gone:
         """The keyspace as it is now."""
-        keyspace = await self._eyes.records.get(Keyspace, name)
+        return await self._view(self._server, name)
+
+    async def glance(self, name: str) -> KeyspaceView | Gone:
+        """The keyspace as it was a moment ago: good for finding out whether there is something to do."""
+        return await self._view(self._watched or self._server, name)
+
+    async def _view(self, source: Source, name: str) -> KeyspaceView | Gone:
+        keyspace = await source.keyspace(name)
         if keyspace is None:
             return Gone()
-        where = Selector(keyspace=name)
-        shards = {shard.name: shard for shard in await self._eyes.records.list(Shard, where)}
-        failovers = tuple(one for one in await self._eyes.records.list(Failover, where) if not one.status.outcome.ended)
+        shards = {shard.name: shard for shard in await source.shards(name)}
+        failovers = tuple(one for one in await source.failovers(name) if not one.status.outcome.ended)
         desired = expand(keyspace)
         _check_names(desired)
-        found = {wanted.label(one): one for kind in wanted.KINDS for one in await self._list(kind, keyspace)}
-        held = await self.hold(keyspace)
+        found = {wanted.label(one): one for kind in wanted.KINDS for one in await source.objects(kind, name)}
+        held = await _hold(source.secrets, keyspace)
         complete = wanted.is_complete(keyspace, held)
         stale: tuple[str, ...] = ()
         if held is not None and complete:
-            present = {one["metadata"]["name"]: one for one in await self._list(SECRETS, keyspace)}
+            present = {one["metadata"]["name"]: one for one in await source.objects(SECRETS, name)}
             stale = wanted.stale_secrets(keyspace, desired, held, present, self._eyes.today())
         now = self._eyes.clock()
         return KeyspaceView(
             keyspace=keyspace,
             desired=desired,
             shards=shards,
-            members=await self._members(keyspace, desired, shards),
+            members=await self._members(source, keyspace, desired, shards),
             failovers=failovers,
             credentials=complete,
             stale=stale,
@@ -96,20 +103,14 @@ class Observer:
 
     async def hold(self, keyspace: Keyspace) -> wanted.Held | None:
         """The keyspace's secrets; None while they are not made."""
-        given = keyspace.spec.certificates.authority_secret
-        credentials = await self._eyes.secrets.get(credentials_name(keyspace.name))
-        if credentials is None or (
-            given is None and await self._eyes.secrets.get(authority_name(keyspace.name)) is None
-        ):
-            return None
-        return wanted.Held(credentials, await ensure_authority(self._eyes.secrets, keyspace.name, given))
+        return await _hold(self._server.secrets, keyspace)
 
     async def _members(
-        self, keyspace: Keyspace, desired: tuple[DesiredShard, ...], shards: Mapping[str, Shard]
+        self, source: Source, keyspace: Keyspace, desired: tuple[DesiredShard, ...], shards: Mapping[str, Shard]
     ) -> dict[str, MemberView]:
-        pods = {one["metadata"]["name"]: one for one in await self._list(PODS, keyspace)}
+        pods = {one["metadata"]["name"]: one for one in await source.objects(PODS, keyspace.name)}
         claims: dict[str, list[Object]] = {}
-        for claim in await self._list(CLAIMS, keyspace):
+        for claim in await source.objects(CLAIMS, keyspace.name):
             claims.setdefault(claim["metadata"]["labels"].get(naming.MEMBER, ""), []).append(claim)
         owners = {name: shard.name for shard in desired for name in shard.members}
         owners |= {member.name: shard.name for shard in shards.values() for member in shard.spec.members}
@@ -117,9 +118,9 @@ class Observer:
             labels = one["metadata"]["labels"]
             owners.setdefault(labels.get(naming.MEMBER, ""), labels.get(naming.SHARD, ""))
         owners.pop("", None)
-        nodes = await self._nodes({pod["spec"].get("nodeName", "") for pod in pods.values()})
+        nodes = await self._nodes(source, {pod["spec"].get("nodeName", "") for pod in pods.values()})
         every = [claim for found in claims.values() for claim in found]
-        classes = await self._classes({claim["spec"].get("storageClassName", "") for claim in every})
+        classes = await self._classes(source, {claim["spec"].get("storageClassName", "") for claim in every})
         unbound = _Unbound(nodes, classes)
         ordered = sorted(owners.items(), key=lambda owner: (owner[1], ordinal(owner[0]), owner[0]))
         return {
@@ -140,27 +141,22 @@ class Observer:
             trouble=self._eyes.attempts.trouble(name),
         )
 
-    async def _list(self, resource: Resource, keyspace: Keyspace) -> list[Object]:
-        return await everything(
-            self._eyes.api, resource, self._eyes.namespace, labels=naming.keyspace_labels(keyspace.name)
-        )
-
-    async def _nodes(self, names: set[str]) -> dict[str, bool]:
-        found = await self._unbound(NODES, names)
+    async def _nodes(self, source: Source, names: set[str]) -> dict[str, bool]:
+        found = await self._unbound(source, NODES, names)
         return {name: bool(node.get("spec", {}).get("unschedulable")) for name, node in found.items()}
 
-    async def _classes(self, names: set[str]) -> dict[str, bool]:
-        found = await self._unbound(STORAGE_CLASSES, names)
+    async def _classes(self, source: Source, names: set[str]) -> dict[str, bool]:
+        found = await self._unbound(source, STORAGE_CLASSES, names)
         return {name: bool(one.get("allowVolumeExpansion")) for name, one in found.items()}
 
-    async def _unbound(self, resource: Resource, names: set[str]) -> dict[str, Object]:
+    async def _unbound(self, source: Source, resource: Resource, names: set[str]) -> dict[str, Object]:
         """Objects that belong to no namespace; none of them where the account may not read them."""
         found: dict[str, Object] = {}
         if self._eyes.clock() < self._forbidden.get(resource.plural, 0.0):
             return found
         for name in sorted(names - {""}):
             try:
-                one = await self._eyes.api.get(resource, None, name)
+                one = await source.unbound(resource, name)
             except ClusterError as error:
                 if error.code is not Code.API_FORBIDDEN:
                     raise
@@ -169,6 +165,14 @@ class Observer:
             if one is not None:
                 found[name] = one
         return found
+
+
+async def _hold(secrets: Secrets, keyspace: Keyspace) -> wanted.Held | None:
+    given = keyspace.spec.certificates.authority_secret
+    credentials = await secrets.get(credentials_name(keyspace.name))
+    if credentials is None or (given is None and await secrets.get(authority_name(keyspace.name)) is None):
+        return None
+    return wanted.Held(credentials, await ensure_authority(secrets, keyspace.name, given))
 
 
 def _check_names(desired: tuple[DesiredShard, ...]) -> None:

@@ -26,14 +26,17 @@ from flyball.health import serve
 from flyball.kubernetes import Api
 from flyball.kubernetes.secrets import KubernetesSecrets
 from flyball.leading import Post, lead_once
+from flyball.records import Failover, Keyspace, Shard
 from flyball.stability import Backoff
 from flyball.store import Records
+from flyball.store.known import Known
 from flyball_operator import naming
 from flyball_operator.acts import Tools
 from flyball_operator.controller import KeyspaceController, keyspace_loop
 from flyball_operator.manifests.access import Reader
 from flyball_operator.metrics import Metrics
 from flyball_operator.observe import Eyes, Observer
+from flyball_operator.sources import Server, Watched, cache_of
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +46,7 @@ LEASE_TTL = 5.0
 STALE_AFTER = 120.0
 """Seconds without a finished pass after which a leader of at least one keyspace calls itself unhealthy."""
 
-Edges = Callable[[str, Callable[[str], None]], Coroutine[Any, Any, None]]
+Edges = Callable[[str, Callable[[str, bool], None]], Coroutine[Any, Any, None]]
 """Watches a namespace and wakes keyspaces, until cancelled."""
 
 
@@ -133,17 +136,10 @@ async def lead(settings: Settings, means: Means, state: State, ended: asyncio.Ev
     """
     attempts = Attempts(Backoff(1.0, 60.0, means.random))
     secrets = KubernetesSecrets(means.api, settings.namespace, {naming.MANAGED_BY: naming.MANAGER})
-    eyes = Eyes(
-        api=means.api,
-        namespace=settings.namespace,
-        records=means.records,
-        secrets=secrets,
-        reader=settings.reader,
-        attempts=attempts,
-        clock=means.clock,
-        today=means.today,
-    )
-    observer = Observer(eyes)
+    eyes = Eyes(reader=settings.reader, attempts=attempts, clock=means.clock, today=means.today)
+    server = Server(means.api, settings.namespace, means.records, secrets)
+    cache, known = cache_of(means.api, settings.namespace), Known()
+    observer = Observer(eyes, server, Watched(cache, known, server, means.clock))
     tools = Tools(
         api=means.api,
         namespace=settings.namespace,
@@ -156,16 +152,24 @@ async def lead(settings: Settings, means: Means, state: State, ended: asyncio.Ev
         today=means.today,
         hold=observer.hold,
     )
-    controller = KeyspaceController(observer, tools, means.records, means.metrics.took)
+    controller = KeyspaceController(observer, tools, means.records, means.metrics.took, glances=True)
     keyspaces = keyspace_loop(controller, means.random, means.metrics)
+
+    def wake(keyspace: str, changed: bool) -> None:  # noqa: FBT001 - edges give it by position
+        if changed:
+            controller.tell(keyspace)
+        keyspaces.wake(keyspace)
+
     state.role, state.keyspaces = "leading", lambda: len(keyspaces.keys)
     state.passed()
     means.metrics.leading.set(1)
     try:
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(follow_records(means.records, keyspaces, failovers=True))
-            edges = tasks.create_task(means.edges(settings.namespace, keyspaces.wake))
+            tasks.create_task(follow_records(means.records, keyspaces, failovers=True, known=known))
+            tasks.create_task(cache.run())
+            edges = tasks.create_task(means.edges(settings.namespace, wake))
             edges.add_done_callback(lambda _: ended.set() if not edges.cancelled() and not edges.exception() else None)
+            await asyncio.gather(known.synced(Keyspace, Shard, Failover), cache.synced())
             tasks.create_task(keyspaces.run())
     finally:
         state.role = "standing by"

@@ -33,7 +33,7 @@ async def test_edges_come_to_a_process_whose_user_has_no_name(place, kubeconfig,
     monkeypatch.setenv("KUBECONFIG", str(kubeconfig))
     monkeypatch.setattr("getpass.getuser", nameless)
     woken: asyncio.Queue[str] = asyncio.Queue()
-    watching = asyncio.create_task(edges.watch(place.namespace, woken.put_nowait))
+    watching = asyncio.create_task(edges.watch(place.namespace, lambda name, _: woken.put_nowait(name)))
     try:
         keyspace = Keyspace(metadata=Metadata(name="commerce", uid="u1"), spec=KeyspaceSpec())
         made = in_namespace(claim.claim(keyspace, "commerce-x-x", "commerce-x-x-1", 1), place.namespace)
@@ -47,7 +47,7 @@ async def test_edges_come_to_a_process_whose_user_has_no_name(place, kubeconfig,
 async def test_a_claim_that_comes_changes_or_goes_wakes_its_keyspace(place, kubeconfig, monkeypatch):
     monkeypatch.setenv("KUBECONFIG", str(kubeconfig))
     woken: asyncio.Queue[str] = asyncio.Queue()
-    watching = asyncio.create_task(edges.watch(place.namespace, woken.put_nowait))
+    watching = asyncio.create_task(edges.watch(place.namespace, lambda name, _: woken.put_nowait(name)))
     try:
         keyspace = Keyspace(metadata=Metadata(name="commerce", uid="u1"), spec=KeyspaceSpec())
         made = in_namespace(claim.claim(keyspace, "commerce-x-x", "commerce-x-x-1", 1), place.namespace)

@@ -28,6 +28,7 @@ from flyball_operator.manifests.access import Reader
 from flyball_operator.manifests.digest import holds, is_applied
 from flyball_operator.objects import in_namespace
 from flyball_operator.observe import Eyes, Observer
+from flyball_operator.sources import Server
 
 READER = Reader("flyball-topology", "flyball-system")
 SHARD = "commerce-x-x"
@@ -112,10 +113,8 @@ class Cluster:
         self.released: set[str] = set()
         attempts = Attempts(Backoff(0.001, 0.001, Random(1)))
         secrets = KubernetesSecrets(self.api, self.namespace)
-        eyes = Eyes(
-            self.api, self.namespace, self.records, secrets, READER, attempts, self.clock, lambda: datetime.now(UTC)
-        )
-        observer = Observer(eyes)
+        eyes = Eyes(READER, attempts, self.clock, lambda: datetime.now(UTC))
+        observer = Observer(eyes, Server(self.api, self.namespace, self.records, secrets))
         tools = Tools(
             self.api,
             self.namespace,

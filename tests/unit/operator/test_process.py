@@ -79,7 +79,7 @@ async def go_on(world: World, process: Process, condition) -> None:
         while not await condition():
             await world.tick()
             if process.edges.wake is not None:
-                process.edges.wake("commerce")
+                process.edges.wake("commerce", True)
             await asyncio.sleep(0.01)
 
 
@@ -153,7 +153,7 @@ async def test_health_and_metrics_are_served():
 
 
 def test_kopf_gives_edges_and_nothing_else():
-    made = edges.registry(lambda name: None)
+    made = edges.registry(lambda name, changed: None)
     assert len(made._watching.get_all_handlers()) == len(edges.WATCHED)
     for other in (made._spawning, made._changing, made._indexing, made._webhooks):
         assert not made_handlers(other)
@@ -172,10 +172,11 @@ def test_kopf_writes_nothing():
 
 async def test_a_handler_wakes_the_keyspace_and_never_waits():
     woken = []
-    made = edges.registry(woken.append)
+    made = edges.registry(lambda name, changed: woken.append((name, changed)))
     (handler, *_) = made._watching.get_all_handlers()
     begun = time.monotonic()
-    assert await handler.fn(labels={KEYSPACE: "commerce"}, body={}, event={}) is None
-    assert woken == ["commerce"]
+    for kind in (None, "MODIFIED"):
+        assert await handler.fn(labels={KEYSPACE: "commerce"}, body={}, event={"type": kind}) is None
+    assert woken == [("commerce", False), ("commerce", True)], "what there was when kopf began is no change"
     assert time.monotonic() - begun < LIMIT
     assert isinstance(made, kopf.OperatorRegistry)

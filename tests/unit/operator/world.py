@@ -28,6 +28,7 @@ from flyball_operator.acts import Tools
 from flyball_operator.controller import KeyspaceController
 from flyball_operator.manifests.access import Reader
 from flyball_operator.observe import Eyes, Observer
+from flyball_operator.sources import Server
 from tests.apiserver.server import FakeServer
 
 NAMESPACE = "shop"
@@ -143,10 +144,10 @@ class World:
         attempts = Attempts(Backoff(0.001, 0.001, random))
         api = Struck(self.server.connect("operator"), self.strike, _WRITES, self._check)
         records = Struck(self.records, self.strike, _RECORD_WRITES)
-        secrets = KubernetesSecrets(api, NAMESPACE)
+        secrets = KubernetesSecrets(api, NAMESPACE, {naming.MANAGED_BY: naming.MANAGER})
         reader = Reader("flyball-topology", "flyball-system")
-        eyes = Eyes(api, NAMESPACE, records, secrets, reader, attempts, self._clock, lambda: self.time)
-        observer = Observer(eyes)
+        eyes = Eyes(reader, attempts, self._clock, lambda: self.time)
+        observer = Observer(eyes, Server(api, NAMESPACE, records, secrets))
         tools = Tools(
             api, NAMESPACE, records, secrets, reader, attempts, random, self._clock, lambda: self.time, observer.hold
         )
