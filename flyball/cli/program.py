@@ -37,6 +37,10 @@ COMMANDS = {
         "flyball.cli.explain",
         "Say what is being done about a shard, and why: what was wanted and seen, what was refused, what is awaited.",
     ),
+    "report": Word(
+        "flyball.cli.report",
+        "Gather records, decisions, events, logs and the state of pods into one archive that holds no secret.",
+    ),
     "switchover": Word(
         "flyball.cli.change",
         "Change a shard's primary in a planned way: a short pause of writes, and nothing is lost.",
@@ -107,11 +111,22 @@ COMMANDS = {
 GROUPS = {"workflow", "local", "topology", "operator"}
 """The commands that are groups of commands."""
 
+CLUSTER_OPTIONS = ("--namespace", "-n", "--context", "--kubeconfig")
+"""The program's options that kubectl takes anywhere, and so does this."""
+OWN_OPTIONS = {"local", "topology", "operator"}
+"""Groups whose commands have options of their own by these names, or none of the cluster's."""
+_BEFORE = ("--home", "--store", *CLUSTER_OPTIONS)
+"""The program's options that take a value."""
+
 
 class Program(TyperGroup):
     """The commands, imported on demand; and the one place where errors end."""
 
     _lists = False
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
+        """Take the words apart; what says which cluster is meant may stand behind the command, too."""
+        return super().parse_args(ctx, with_cluster_first(args))
 
     def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]  # typer's own kind of context
         """The names, in the order of the help."""
@@ -139,6 +154,36 @@ class Program(TyperGroup):
         extra["standalone_mode"] = False
         given = list(args) if args is not None else None
         raise SystemExit(_guarded(lambda: super(Program, self).main(given, prog_name or "flyball", **extra)))
+
+
+def with_cluster_first(words: Sequence[str]) -> list[str]:
+    """The words with the options about the cluster before the command; behind ``--`` they are somebody else's."""
+    at = _command(words)
+    if at is None or words[at] in OWN_OPTIONS:
+        return list(words)
+    moved, rest, pending = [], [], list(words[at:])
+    while pending:
+        word = pending.pop(0)
+        if word == "--":
+            rest += [word, *pending]
+            break
+        if word in CLUSTER_OPTIONS and pending:
+            moved += [word, pending.pop(0)]
+        elif word.startswith(tuple(f"{option}=" for option in CLUSTER_OPTIONS if option.startswith("--"))):
+            moved.append(word)
+        else:
+            rest.append(word)
+    return [*words[:at], *moved, *rest]
+
+
+def _command(words: Sequence[str]) -> int | None:
+    """Where the command stands; None where there is none."""
+    at = 0
+    while at < len(words):
+        if not words[at].startswith("-"):
+            return at
+        at += 2 if words[at] in _BEFORE else 1
+    return None
 
 
 def _guarded(work: Callable[[], object]) -> int:

@@ -13,6 +13,7 @@ from flyball.kubernetes import answers
 from flyball.kubernetes.answers import Asked
 from flyball.kubernetes.credentials import Access, load
 from flyball.kubernetes.port import Change, Changed, Object, Page, Propagation, Resource
+from flyball.kubernetes.resources import PODS
 from flyball.kubernetes.transport import Limits, Request, Transport
 
 _STRICT = {"fieldValidation": "Strict"}
@@ -140,6 +141,17 @@ class Client:
                 if line["type"] == "ERROR":
                     raise answers.of_status(asked, line["object"])
                 yield Change(Changed(line["type"]), _tidy(line["object"]))
+
+    async def log(self, namespace: str, pod: str, container: str, *, lines: int, previous: bool = False) -> str:
+        """The last lines of a container's log, or of the one that ran in its place before; not among the port's verbs.
+
+        :raises ClusterError: API_NOT_FOUND, API_INVALID (it has not begun), API_FORBIDDEN, API_AWAY (its node is).
+        """
+        query = {"container": container, "tailLines": str(lines)} | ({"previous": "true"} if previous else {})
+        request = Request("GET", PODS.path(namespace, pod, "log"), query)
+        return (await self._transport.read(Asked("read", f"the log of Pod {namespace}/{pod}"), request)).decode(
+            errors="replace"
+        )
 
 
 def _asked(verb: str, resource: Resource, namespace: str | None, name: str) -> Asked:

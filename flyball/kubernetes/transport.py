@@ -91,7 +91,19 @@ class Transport:
         self._pool.clear()
 
     async def ask(self, asked: Asked, request: Request) -> dict[str, Any]:
-        """The server's answer.
+        """The server's answer, an object.
+
+        :raises ClusterError: what it refuses, or API_AWAY.
+        """
+        body = await self.read(asked, request)
+        try:
+            answer: dict[str, Any] = json.loads(body)
+        except ValueError as error:
+            raise away(asked, f"the API server's answer is no JSON: {error}") from error
+        return answer
+
+    async def read(self, asked: Asked, request: Request) -> bytes:
+        """The server's answer, as it is.
 
         :raises ClusterError: what it refuses, or API_AWAY.
         """
@@ -103,8 +115,7 @@ class Transport:
                 status, body = await self._calls.run(lambda: self._exchange(request))
                 if status >= 400:
                     raise refusal(asked, status, body)
-                answer: dict[str, Any] = json.loads(body)
-                return answer
+                return body
         except TimeoutError as error:
             raise away(asked, f"the API server did not answer within {self._limits.deadline:g} s") from error
         except (HTTPError, OSError, ValueError) as error:

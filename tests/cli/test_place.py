@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from flyball.cli.place import place
+from flyball.cli.program import with_cluster_first
 from flyball.cli.said import Said, Store
 from flyball.errors import Code, InputError
 from flyball.kubernetes.credentials import Cluster
@@ -66,3 +67,20 @@ def test_words_that_contradict_each_other_are_refused(said: Said) -> None:
     with pytest.raises(InputError) as caught:
         place(said, {})
     assert caught.value.code is Code.BAD_USAGE
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("status -n shop", "-n shop status"),
+        ("status shop --context=c -o json --kubeconfig k", "--context=c --kubeconfig k status shop -o json"),
+        ("--home h get keyspace -n shop", "--home h -n shop get keyspace"),
+        ("sql shop/80- -n shop -- -n -e x", "-n shop sql shop/80- -- -n -e x"),
+        ("operator run --namespace shop", "operator run --namespace shop"),
+        ("status -n", "status -n"),
+        ("--version", "--version"),
+        ("", ""),
+    ],
+)
+def test_the_cluster_may_be_named_behind_the_command_as_with_kubectl(given: str, meant: str) -> None:
+    assert with_cluster_first(given.split()) == meant.split()
