@@ -11,18 +11,15 @@ Exit code 1 when anything was violated; each failing seed prints its shrunk sche
 import argparse
 import sys
 import time
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from math import inf
 
 from tests.simulation.interleaving import WORKFLOWS, effects, interleaved
-from tests.simulation.run import Verdict, of_seed, simulate
+from tests.simulation.many import pool_of, report, run
+from tests.simulation.run import of_seed, simulate
 from tests.simulation.shrink import shrink
 
 SEEDS = 10_000
 """Where nothing is said."""
-CHUNK = 50
-SHOWN = 5
-"""Failing seeds of a chunk that are shrunk."""
 
 
 def main() -> int:
@@ -32,11 +29,11 @@ def main() -> int:
     if options.interleavings:
         return _interleavings(options.interleavings, options.first, options.processes)
     begun, done, failed, virtual = time.monotonic(), 0, 0, 0.0
-    with ProcessPoolExecutor(options.processes) as pool:
-        for seeds, seconds, reports in pool.map(_chunk, _chunks(options, begun)):
-            done, failed, virtual = done + seeds, failed + len(reports), virtual + seconds
-            for report in reports:
-                print(report, flush=True)  # noqa: T201
+    end = inf if options.minutes is None else begun + options.minutes * 60
+    for ran in run(_seeds(options), options.processes, end=end):
+        done, failed, virtual = done + ran.seeds, failed + len(ran.failed), virtual + ran.virtual
+        for failure in ran.failed:
+            print(failure, flush=True)  # noqa: T201
     took = time.monotonic() - begun
     print(  # noqa: T201
         f"{done} seeds, {virtual / 3600:.1f} virtual hours, in {took:.0f} s "
@@ -56,52 +53,26 @@ def _parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _chunks(options: argparse.Namespace, begun: float) -> Iterator[tuple[int, int, float]]:
-    """First seed, how many, and the moment after which none is begun."""
-    end = float("inf") if options.minutes is None else begun + options.minutes * 60
-    most = int(end - begun) * 1000 if options.minutes else SEEDS  # no process runs a seed in less than a millisecond
-    last = options.first + (most if options.seeds is None else options.seeds)
-    for first in range(options.first, last, CHUNK):
-        yield first, min(CHUNK, last - first), end
-
-
-def _chunk(task: tuple[int, int, float]) -> tuple[int, float, list[str]]:
-    first, number, end = task
-    reports: list[str] = []
-    virtual, done = 0.0, 0
-    for seed in range(first, first + number):
-        if time.monotonic() >= end:
-            break
-        verdict = of_seed(str(seed))
-        virtual, done = virtual + verdict.ended, done + 1
-        if not verdict.is_good:
-            reports.append(_report(shrink(verdict) if len(reports) < SHOWN else verdict))
-    return done, virtual, reports
+def _seeds(options: argparse.Namespace) -> range:
+    most = int(options.minutes * 60_000) if options.minutes else SEEDS  # no process runs a seed in a millisecond
+    return range(options.first, options.first + (most if options.seeds is None else options.seeds))
 
 
 def _interleavings(every: int, first: int, processes: int) -> int:
     everything = [plan for name in WORKFLOWS for plan in interleaved(name, effects(name))]
     plans = everything[first % every :: every]
     begun, failed = time.monotonic(), 0
-    with ProcessPoolExecutor(processes) as pool:
+    with pool_of(processes) as pool:
         for verdict in pool.map(simulate, plans, chunksize=20):
             if not verdict.is_good:
                 failed += 1
-                print(_report(verdict), flush=True)  # noqa: T201
+                print(report(verdict), flush=True)  # noqa: T201
     took = time.monotonic() - begun
     each = took / max(len(plans), 1) * 1000
     print(  # noqa: T201
         f"{len(plans)} of {len(everything)} interleavings in {took:.0f} s ({each:.1f} ms each); {failed} failed"
     )
     return 1 if failed else 0
-
-
-def _report(verdict: Verdict) -> str:
-    plan = verdict.plan
-    lines = [f"seed {plan.seed} fails: {verdict.violations[0]}", f"  {plan.setting}"]
-    lines += [f"  {fault}" for fault in plan.schedule]
-    lines.append(f"  replay: make simulate SEED={plan.seed}")
-    return "\n".join(lines)
 
 
 def _one(seed: str) -> int:
@@ -112,7 +83,7 @@ def _one(seed: str) -> int:
         print(f"violated: {violation}")  # noqa: T201
     print(f"{'good' if verdict.is_good else 'FAILED'}, at rest {verdict.rested:.2f} s after the last fault")  # noqa: T201
     if not verdict.is_good:
-        print(_report(shrink(verdict)))  # noqa: T201
+        print(report(shrink(verdict)))  # noqa: T201
     return 0 if verdict.is_good else 1
 
 

@@ -59,7 +59,8 @@ class Follower:
         while True:
             target = self._target()
             if target is None:
-                await asyncio.sleep(FIRST_REST)
+                await asyncio.sleep(rest)
+                rest = min(rest * 2, LONGEST_REST)
                 continue
             try:
                 async with asyncio.timeout(2.0):

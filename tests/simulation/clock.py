@@ -106,6 +106,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
     ready.
     """
 
+    _stopping: bool
+
     def __init__(self) -> None:
         super().__init__()
         self.sleepers = 0
@@ -148,6 +150,11 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._due.extend(handles)
 
     def _run_once(self) -> None:
+        """All turns until the loop is stopped: what calls this would only ask for the next one."""
+        while not self._stopping:
+            self._turn()
+
+    def _turn(self) -> None:
         self._turns += 1
         if self._turns == TURNS:
             raise StuckError(f"it runs in circles at {self._now:.4f}")

@@ -15,6 +15,7 @@ from flyball.session import SessionLostError
 from flyball.store.memory import MemoryRecords
 from flyball.store.port import ALL, Event, Lease, R, Selector
 from tests.simulation.clock import Process, VirtualLoop
+from tests.simulation.network import NOBODY
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -33,6 +34,7 @@ class Store:
     is_up = True
 
     def __init__(self, loop: VirtualLoop) -> None:
+        self._loop = loop
         self.process = Process(STORE, loop)
         self.delay = 0.0005
 
@@ -44,7 +46,6 @@ class Store:
         self, work: Callable[[], Coroutine[Any, Any, T]], reply: Callable[[T | None, Exception | None], None]
     ) -> None:
         async def run() -> None:
-            await asyncio.sleep(self.delay)
             try:
                 result: T | None = await work()
                 error = None
@@ -52,7 +53,7 @@ class Store:
                 result, error = None, failure
             reply(result, error)
 
-        self.process.start(run())
+        self._loop.call_later(self.delay, lambda: self.process.start(run()), context=NOBODY)
 
 
 class NetworkRecords:

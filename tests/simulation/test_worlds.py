@@ -1,26 +1,34 @@
-"""A sample of the simulated worlds; ``make simulate`` runs thousands. A run is a function of its seed alone."""
+"""Simulated worlds, each a function of its seed alone; ``make simulate`` runs others."""
 
 import logging
 import os
 import subprocess
 import sys
+from math import inf
 
-import pytest
-
+from tests.simulation.caught import CAUGHT
 from tests.simulation.drawing import Plan, draw
 from tests.simulation.faults import Fault
-from tests.simulation.run import of_seed, simulate
+from tests.simulation.many import chunk, run
+from tests.simulation.mutants import MUTANTS
+from tests.simulation.patching import patched
+from tests.simulation.run import simulate
 from tests.simulation.world import Setting
 
-SAMPLE = range(30, 90)
+SEEDS = range(300)
 
 
-@pytest.mark.parametrize("first", SAMPLE[::20])
-def test_whatever_befalls_a_world_nothing_is_lost_and_it_comes_to_rest(first: int) -> None:
-    for seed in range(first, first + 20):
-        verdict = of_seed(str(seed))
-        schedule = "\n  ".join(map(str, verdict.plan.schedule))
-        assert verdict.is_good, f"seed {seed}: {verdict.violations}\n  {verdict.plan.setting}\n  {schedule}"
+def test_whatever_befalls_a_world_nothing_is_lost_and_it_comes_to_rest() -> None:
+    failed = [report for ran in run(SEEDS, os.cpu_count() or 1) for report in ran.failed]
+    assert not failed, "\n".join(failed[:20])
+
+
+def test_a_seed_that_fails_is_told_with_the_command_that_replays_it() -> None:
+    ran = chunk(((0,), inf))
+    with patched(MUTANTS["rule 12", "anybody reached is promoted"]):
+        broken = chunk(((CAUGHT["rule 12", "anybody reached is promoted"],), inf))
+    assert (ran.seeds, ran.failed) == (1, ())
+    assert "make simulate SEED=" in broken.failed[0]
 
 
 def test_an_undisturbed_world_is_left_alone_and_others_still_log() -> None:
