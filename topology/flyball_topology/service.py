@@ -19,17 +19,19 @@ from pathlib import Path
 from random import Random
 from typing import Protocol
 
+from flyball import leading
 from flyball.controller import Deadlines
 from flyball.errors import Code, EngineError, FlyballError, InputError
 from flyball.health import serve
 from flyball.kubernetes.credentials import Cluster
+from flyball.leading import Post
 from flyball.logs import configure
 from flyball.loop import Loop
 from flyball.records import Failover, Keyspace, Operation, Shard
 from flyball.secrets import FileSecrets, Secrets
 from flyball.stability import Backoff
 from flyball.store.kubernetes import KubernetesRecords
-from flyball.store.port import Lease, Records
+from flyball.store.port import Records
 from flyball.store.sqlite import SqliteRecords
 from flyball_topology.cache import Cache
 from flyball_topology.controller import ShardController
@@ -140,55 +142,25 @@ async def _listen(listen: str, metrics: Metrics, state: "State") -> asyncio.Serv
 
 async def lead_once(means: Means, identity: str, state: "State") -> None:
     """Wait for the lease, lead until it is lost."""
-    records, metrics = means.records, means.metrics
-    state.role = "standing by"
-    try:
-        lease = await records.acquire(LEASE_NAME, identity, LEASE_TTL)
-    except FlyballError as error:
-        logger.warning("the lease cannot be had: %s", error)
-        await asyncio.sleep(means.random.uniform(0.2, 1.0))
-        return
-    logger.info("%s leads, lease term %s", identity, lease.term)
-    state.role = "leading"
-    state.passed()
-    metrics.leading.set(1)
-    is_alone = False
-    leading = asyncio.create_task(lead(means, state))
-    keeping = asyncio.create_task(_keep(means, lease))
-    try:
-        done, _ = await asyncio.wait({leading, keeping}, return_when=asyncio.FIRST_COMPLETED)
-        is_alone = leading in done and leading.exception() is None
-        for task in done:
-            if (failure := task.exception()) is not None:
-                logger.error(
-                    "leading ends: %s", failure, exc_info=None if isinstance(failure, FlyballError) else failure
-                )
-                await asyncio.sleep(means.random.uniform(0.5, 1.5))
-    finally:
-        metrics.leading.set(0)
-        for task in (leading, keeping):
-            task.cancel()
-        await asyncio.gather(leading, keeping, return_exceptions=True)
-        with suppress(FlyballError, TimeoutError):
-            async with asyncio.timeout(1.0):
-                await records.release(lease)
+    state.role, is_alone = "standing by", False
+
+    async def work() -> None:
+        nonlocal is_alone
+        state.role = "leading"
+        state.passed()
+        means.metrics.leading.set(1)
+        try:
+            await lead(means, state)
+            is_alone = True
+        finally:
+            means.metrics.leading.set(0)
+
+    post = Post(means.records, LEASE_NAME, identity, LEASE_TTL, means.clock, means.random)
+    await leading.lead_once(post, work)
     if is_alone:
         state.role = "standing back: it reached no member"
         logger.warning("no member of any shard has answered for %g s: another may lead", ALONE_AFTER)
         await asyncio.sleep(means.random.uniform(1.0, 2.0) * LEASE_TTL)
-
-
-async def _keep(means: Means, lease: Lease) -> None:
-    """Renew the lease; return when it is lost, or when it ran out unrenewed."""
-    while True:
-        await asyncio.sleep(lease.ttl / 3)
-        try:
-            async with asyncio.timeout(max(0.05, lease.good_until - means.clock())):
-                lease = await means.records.renew(lease)
-        except (FlyballError, TimeoutError) as error:
-            logger.warning("the lease was not renewed: %s", str(error) or "no answer in time")
-            if means.clock() >= lease.good_until or getattr(error, "code", None) is not None:
-                return
 
 
 def interval(shards: int) -> float:

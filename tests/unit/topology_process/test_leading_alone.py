@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from flyball.errors import Code, MemberError
+from flyball.errors import Code, MemberError, StoreError
 from flyball.records import Metadata, Shard
 from flyball.records.shard import MemberSpec, ShardSpec
 from flyball.store import Lease
@@ -106,4 +106,28 @@ class Silent(MemoryRecords):
 
 async def test_one_whose_store_falls_silent_says_so(caplog):
     await lead_once(Means(Silent(), Sessions, Metrics(), clock), "leader", State(clock))
-    assert "the lease was not renewed: no answer in time" in caplog.text
+    assert "the lease topology was not renewed: no answer in time" in caplog.text
+
+
+class Blinking(MemoryRecords):
+    """A store that is away for one renewal."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = 0
+
+    async def renew(self, lease: Lease) -> Lease:
+        self.asked += 1
+        if self.asked == 1:
+            raise StoreError(Code.STORE_AWAY, "away", "Wait.")
+        return await super().renew(lease)
+
+
+async def test_one_whose_store_was_away_for_a_moment_leads_on():
+    records, state = Blinking(), State(clock)
+    task = asyncio.create_task(lead_once(Means(records, Sessions, Metrics(), clock), "leader", state))
+    await asyncio.sleep(LEASE_TTL * 5)
+    assert records.asked > 2
+    assert not task.done()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
