@@ -13,7 +13,7 @@ from flyball.kubernetes import answers
 from flyball.kubernetes.answers import Asked
 from flyball.kubernetes.credentials import Access, load
 from flyball.kubernetes.port import Change, Changed, Object, Page, Propagation, Resource
-from flyball.kubernetes.resources import PODS
+from flyball.kubernetes.resources import LEASES, PODS
 from flyball.kubernetes.transport import Limits, Request, Transport
 
 _STRICT = {"fieldValidation": "Strict"}
@@ -68,7 +68,11 @@ class Client:
         """See :meth:`Api.get`."""
         asked = _asked("get", resource, namespace, name)
         try:
-            return _tidy(await self._transport.ask(asked, Request("GET", resource.path(namespace, name), {})))
+            return _tidy(
+                await self._transport.ask(
+                    asked, Request("GET", resource.path(namespace, name), {}, urgent=resource == LEASES)
+                )
+            )
         except ClusterError as error:
             if error.code is Code.API_NOT_FOUND:
                 return None
@@ -77,7 +81,7 @@ class Client:
     async def create(self, resource: Resource, wanted: Object) -> Object:
         """See :meth:`Api.create`."""
         namespace, name = _place(wanted)
-        request = Request("POST", resource.path(namespace), _STRICT, wanted)
+        request = Request("POST", resource.path(namespace), _STRICT, wanted, urgent=resource == LEASES)
         return _tidy(await self._transport.ask(_asked("create", resource, namespace, name), request))
 
     async def apply(
@@ -92,7 +96,8 @@ class Client:
     async def replace(self, resource: Resource, wanted: Object, *, subresource: str = "") -> Object:
         """See :meth:`Api.replace`."""
         namespace, name = _place(wanted)
-        request = Request("PUT", resource.path(namespace, name, subresource), _STRICT, wanted)
+        path = resource.path(namespace, name, subresource)
+        request = Request("PUT", path, _STRICT, wanted, urgent=resource == LEASES)
         return _tidy(await self._transport.ask(_asked("replace", resource, namespace, name), request))
 
     async def patch(

@@ -25,6 +25,9 @@ from flyball.kubernetes.throttle import Throttle
 
 T = TypeVar("T")
 
+URGENT = 2
+"""Threads for calls that wait for no other."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -61,6 +64,8 @@ class Request:
     query: Mapping[str, str]
     body: Any = None
     content_type: str = "application/json"
+    urgent: bool = False
+    """It waits for no other call: a lease that is renewed late is lost, and with it all that its holder was about."""
 
 
 class Transport:
@@ -68,7 +73,7 @@ class Transport:
 
     def __init__(self, access: Access, limits: Limits) -> None:
         self._configuration = access.configuration
-        self._configuration.connection_pool_maxsize = limits.calls + limits.watches
+        self._configuration.connection_pool_maxsize = limits.calls + limits.watches + URGENT
         self._configuration.retries = False
         self._configuration.keep_alive = True
         self._pool: urllib3.PoolManager = (
@@ -77,6 +82,7 @@ class Transport:
         self._limits = limits
         self._throttle = Throttle(limits.rate, limits.burst)
         self._calls = _Threads(limits.calls, "kubernetes")
+        self._urgent = _Threads(URGENT, "kubernetes-urgent")
         self._watches = _Threads(limits.watches, "kubernetes-watch")
         self._open: set[urllib3.BaseHTTPResponse] = set()
         self._closed = False
@@ -87,6 +93,7 @@ class Transport:
         for response in tuple(self._open):
             _wake(response)
         self._calls.close()
+        self._urgent.close()
         self._watches.close()
         self._pool.clear()
 
@@ -110,9 +117,11 @@ class Transport:
         self._check(asked)
         try:
             async with asyncio.timeout(self._limits.deadline):
-                await self._throttle.turn()
-                self._check(asked)
-                status, body = await self._calls.run(lambda: self._exchange(request))
+                if not request.urgent:
+                    await self._throttle.turn()
+                    self._check(asked)
+                threads = self._urgent if request.urgent else self._calls
+                status, body = await threads.run(lambda: self._exchange(request))
                 if status >= 400:
                     raise refusal(asked, status, body)
                 return body

@@ -41,8 +41,11 @@ from flyball_operator.sources import Server, Watched, cache_of
 logger = logging.getLogger(__name__)
 
 LEASE_NAME = "operator"
-LEASE_TTL = 5.0
-"""Seconds after which a standby takes over from a leader that says nothing."""
+LEASE_TTL = 15.0
+"""Seconds after which a standby takes over from a leader that says nothing, as with Kubernetes' own controllers.
+
+Nothing of the data plane waits for it. A leader that is busy with the first look at hundreds of keyspaces must not lose
+the lease by that, or it would begin anew, again and again."""
 STALE_AFTER = 120.0
 """Seconds without a finished pass after which a leader of at least one keyspace calls itself unhealthy."""
 

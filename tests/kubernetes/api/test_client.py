@@ -11,7 +11,7 @@ import yaml
 from flyball.errors import ClusterError, Code
 from flyball.kubernetes.client import connect
 from flyball.kubernetes.port import Resource
-from flyball.kubernetes.resources import CONFIG_MAPS, of_record
+from flyball.kubernetes.resources import CONFIG_MAPS, LEASES, of_record
 from flyball.kubernetes.transport import Limits
 from flyball.records import Keyspace
 from tests.contract.api import LIMIT, ApiContract, Place, raises
@@ -60,6 +60,19 @@ async def test_a_server_that_does_not_answer_is_away_within_the_deadline(other) 
         async with asyncio.timeout(LIMIT):
             await raises(Code.API_AWAY, api.get(CONFIG_MAPS, "default", "a"))
         await api.close()
+
+
+async def test_a_lease_waits_for_no_other_call(kubeconfig) -> None:
+    api, _ = await connect(kubeconfig, limits=Limits(rate=0.001, burst=1, deadline=30.0))
+    await api.get(CONFIG_MAPS, "default", "a")
+    others = [asyncio.create_task(api.get(CONFIG_MAPS, "default", "a")) for _ in range(20)]
+    await asyncio.sleep(0)
+    assert await api.get(LEASES, "default", "a") is None
+    assert not any(other.done() for other in others)
+    for other in others:
+        other.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
+    await api.close()
 
 
 async def test_closing_ends_a_watch_that_waits(place: Place) -> None:
