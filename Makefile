@@ -4,7 +4,7 @@ BIN := .venv/bin
 comma := ,
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo mysql test simulate mutants interleavings lint format bench soak chaos lock kubernetes cluster cluster-down images clean
+.PHONY: help venv demo mysql test simulate mutants interleavings lint format bench soak chaos lock kubernetes cluster cluster-down cluster-test images clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -64,6 +64,9 @@ cluster: .venv/complete  ## a Kubernetes of three nodes (NODES=…): the one of 
 
 cluster-down: .venv/complete  ## end the cluster that was made here
 	@$(BIN)/python -m tools.kubernetes.cluster down
+
+cluster-test: .venv/complete  ## one keyspace's whole life on that cluster, all its chapters (half an hour); ARGS=… goes to pytest
+	CLUSTER_TEST=whole $(BIN)/python -m pytest -q tests/kubernetes/cluster $(ARGS)
 
 images: .venv/complete  ## the images of flyball and of MySQL as archives, built without Docker (root)
 	@$(BIN)/python -m tools.kubernetes.images

@@ -1,0 +1,56 @@
+"""The story's cluster: skipped where there can be none, with the reason; long chapters where they are asked for."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.kubernetes.cluster.story import Story
+from tools.kubernetes.build import Unavailable
+from tools.kubernetes.trial.stage import stage
+
+LIMIT = 2400
+"""Seconds for one chapter on a busy machine; the first one may have to make images."""
+_failed: list[str] = []
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.timeout(LIMIT))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
+    report = yield
+    if report.failed and Path(__file__).parent in item.path.parents:
+        _failed.append(item.name)
+    return report
+
+
+@pytest.fixture(scope="module")
+def told():
+    """The story as far as it has come."""
+    place = stage("flyball-story")
+    try:
+        entered = place.__enter__()
+    except Unavailable as reason:
+        pytest.skip(f"there is no cluster: {reason}")
+    try:
+        yield Story(entered)
+    finally:
+        place.__exit__(None, None, None)
+
+
+@pytest.fixture
+def story(told: Story) -> Story:
+    if _failed:
+        pytest.skip(f"an earlier chapter failed: {_failed[0]}")
+    return told
+
+
+@pytest.fixture
+def whole() -> None:
+    """Chapters that take minutes each."""
+    if os.environ.get("CLUSTER_TEST") != "whole":
+        pytest.skip("a long chapter: `make cluster-test` runs it")
