@@ -45,7 +45,9 @@ def expand(keyspace: Keyspace, incarnations: Mapping[KeyRange, int] | None = Non
     :param incarnations: of the key ranges that are not in their first one.
     :raises InputError: NOT_A_NAME when a name would be longer than a DNS label.
     """
-    shards = tuple(_shard(keyspace, part, (incarnations or {}).get(part, 1)) for part in keyspace.spec.key_ranges())
+    shards = tuple(
+        desired_shard(keyspace, part, (incarnations or {}).get(part, 1)) for part in keyspace.spec.key_ranges()
+    )
     _check_names(keyspace.name, [name for shard in shards for name in (shard.name, *shard.members)])
     return shards
 
@@ -74,6 +76,12 @@ def shard_name(keyspace: str, part: KeyRange, incarnation: int = 1) -> str:
     """``commerce-80-x``, from the second incarnation on ``commerce-80-x-i2``."""
     suffix = "" if incarnation == 1 else f"-i{incarnation}"
     return f"{keyspace}-{part.name_part}{suffix}"
+
+
+def incarnation_of(keyspace: str, part: KeyRange, shard: str) -> int:
+    """The incarnation that a shard's name tells; 1 where it is another one's name."""
+    rest = shard.removeprefix(shard_name(keyspace, part))
+    return int(rest[2:]) if rest.startswith("-i") and rest[2:].isdecimal() else 1
 
 
 def member_name(shard: str, ordinal: int) -> str:
@@ -158,7 +166,8 @@ def _spread(table: TableSpec) -> str:
     return "reference: true" if table.reference else f"shardBy: {table.shard_by}"
 
 
-def _shard(keyspace: Keyspace, part: KeyRange, incarnation: int) -> DesiredShard:
+def desired_shard(keyspace: Keyspace, part: KeyRange, incarnation: int) -> DesiredShard:
+    """The shard of one key range, in one incarnation."""
     name = shard_name(keyspace.name, part, incarnation)
     ordinals = range(1, keyspace.spec.replicas + 1)
     members = tuple(member_name(name, ordinal) for ordinal in ordinals)

@@ -155,7 +155,24 @@ def tiles(ranges: Iterable[KeyRange], whole: KeyRange = EVERYTHING) -> tuple[Key
     return ordered
 
 
-"""The same, where only the refusal is wanted."""
+def regions(ranges: Iterable[KeyRange]) -> tuple[KeyRange, ...]:
+    """What ranges hold together: as few ranges as can be, in order.
+
+    :raises InputError: RANGES_DO_NOT_TILE where two of them overlap.
+    """
+    held: list[KeyRange] = []
+    for part in sorted(ranges):
+        if held and part.start < held[-1].end:
+            raise InputError(
+                Code.RANGES_DO_NOT_TILE,
+                f"key range {part} overlaps with what {held[-1]} holds",
+                "Let each range start where the one before it ends.",
+            )
+        if held and held[-1].end == part.start:
+            held[-1] = KeyRange(held[-1].start, part.end)
+        else:
+            held.append(part)
+    return tuple(held)
 
 
 def _bytes_of(bound: int) -> str:

@@ -198,15 +198,25 @@ class ShardRoute(Model):
     shard: Label
 
 
+class ShardGtids(Model):
+    """A GTID set of one shard."""
+
+    shard: Label
+    gtids: str
+
+
 class ReshardClaim(Model):
     """The one workflow that may change the routing, and whether it may do so now.
 
     The swap of the routing is a compare-and-swap of a status in which the claim is ``armed``. Undoing a cutover disarms
-    it first, by a write of its own, so the later one of the two loses (rule 8).
+    it first, by a write of its own, so the later one of the two loses (rule 8). ``held`` is written with the swap: what
+    each shard that serves from then on had executed before. Nothing of it is an application's write that the former
+    shards lack, so the way back counts it as executed there (rule 21).
     """
 
     workflow: Label
     armed: bool = False
+    held: tuple[ShardGtids, ...] = ()
 
 
 class KeyspaceStatus(Model):

@@ -80,7 +80,9 @@ class Open(Act):
 
 @dataclass(frozen=True, slots=True)
 class DeclareForeign(Act):
-    """Count ``gtids`` as executed on every member, so that its consumers miss nothing of them (rule 21)."""
+    """Count ``gtids`` as executed on every member that answers, the primary last, so that the shard's own channels ask
+    for nothing of them (rule 21). That the primary has executed them tells that it is done.
+    """
 
     gtids: str
 

@@ -56,6 +56,7 @@ class WorkSeen:
     :param terms: of the shards under which it began, by shard: what another reign makes void is for the decider to say.
     :param repaired: chunks that differed and were copied again (of a verification).
     :param throttled: why it is slowed down at the moment; empty when it is not.
+    :param reverse: it compares the sources with the targets (of a verification).
     """
 
     work: Work = Work.ABSENT
@@ -66,6 +67,7 @@ class WorkSeen:
     repaired: int = 0
     eta: float | None = None
     throttled: str = ""
+    reverse: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,6 @@ class ShardSeen:
     :param movers: members on which the movers' account is ready; all of them before anything is moved.
     :param guarded: the triggers against changes of the sharding key are on every table.
     :param channels: of the reshard, by the shard that they come from.
-    :param prepared: what a producer's consumers need to replicate from it is declared on every member (rule 21).
     :param ghosts: rows out of the shard's range; ``None`` where they were not counted since the last channel event.
     :param journal: the term of the journal row that this workflow has committed here; 0 where there is none.
     :param clean: nothing of the reshard is left here: no account, trigger, channel, index, note.
@@ -138,7 +139,6 @@ class ShardSeen:
     movers: frozenset[str] = frozenset()
     guarded: bool = False
     channels: Mapping[str, ChannelSeen] = field(default_factory=dict)
-    prepared: bool = False
     ghosts: int | None = None
     journal: int = 0
     clean: bool = False

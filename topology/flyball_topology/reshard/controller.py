@@ -1,0 +1,351 @@
+"""The reshard controller: the loop's four functions, with the deciding left to ``decide``.
+
+    observe   the records first, then the data plane and the members of both sides at the same time   -> a view
+    decide    pure, in ``decide.py``
+    act       what the step changes is written, each record by compare-and-swap, then it is done
+    record    what is awaited, for people
+
+What it remembers between passes costs time when it is lost, never safety: how long a stage lasts, how often a work
+was begun, when a cutover may be tried again.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from flyball.controller import Outcome, describe
+from flyball.decision import Decision
+from flyball.errors import Code, FlyballError, MemberError
+from flyball.records import Keyspace, Metadata, Operation, Reshard, Shard
+from flyball.records.keyspace import ShardRoute
+from flyball.records.operation import OperationType
+from flyball.records.reshard import Stage
+from flyball.store.port import ConflictError, Records, no_such
+from flyball_topology.cache import Cache
+from flyball_topology.crashpoints import CrashPoints
+from flyball_topology.reshard.acts import Prune
+from flyball_topology.reshard.decide import decide_reshard
+from flyball_topology.reshard.port import Crossing, DataPlane
+from flyball_topology.reshard.seen import Checked, CopySeen, ShardSeen
+from flyball_topology.reshard.steps import Job, ReshardStep
+from flyball_topology.reshard.view import ReshardView, move_of
+from flyball_topology.steps import OperationChange
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+LOOK_WITHIN = 2.0
+"""Seconds that a shard, or the data plane, has to tell how it is."""
+ACT_WITHIN = 5.0
+"""Seconds that an act has inside a cutover; outside, as long as the loop allows."""
+FIRST_REST, LONGEST_REST = 2.0, 60.0
+"""Seconds between two tries of what failed: doubling from the first to the longest."""
+IN_A_PAUSE = {Stage.SWITCHING, Stage.UNDOING, Stage.SWITCHING_BACK, Stage.UNDOING_BACK}
+
+
+@dataclass(slots=True)
+class _Memory:
+    stage: Stage | None = None
+    stage_since: float = 0.0
+    failure: str = ""
+    failures: int = 0
+    checked: Checked | None = None
+    jobs: set[Job] = field(default_factory=set)
+    begun: dict[Job, tuple[int, float]] = field(default_factory=dict)
+    """How often each work was begun without coming to its end, and when last."""
+    undone_at: float | None = None
+    pruned_at: float = float("-inf")
+    told_at: float = float("-inf")
+    view: ReshardView | None = None
+
+
+class ReshardController:
+    """Carries reshards through; one key a reshard, its name."""
+
+    def __init__(
+        self,
+        records: Records,
+        data: DataPlane,
+        crossing: Crossing,
+        operations: Cache[Operation],
+        *,
+        clock: Callable[[], float],
+        today: Callable[[], datetime] = lambda: datetime.now(UTC),
+        crash_points: CrashPoints | None = None,
+    ) -> None:
+        self._records = records
+        self._data = data
+        self._crossing = crossing
+        self._operations = operations
+        self._clock = clock
+        self._today = today
+        self._crash_points = crash_points or CrashPoints()
+        self._memory: dict[str, _Memory] = {}
+
+    # --- the loop's four functions ------------------------------------------------------------------------
+
+    async def observe(self, key: str, /) -> ReshardView:
+        """One view of the reshard. The records are read from the store: nothing here rests on a late word."""
+        reshard = await self._records.get(Reshard, key)
+        if reshard is None:
+            raise no_such(Reshard, key)
+        keyspace = await self._records.get(Keyspace, reshard.spec.keyspace)
+        if keyspace is None:
+            raise no_such(Keyspace, reshard.spec.keyspace)
+        memory = self._memory.setdefault(key, _Memory())
+        now = self._clock()
+        if memory.stage is not reshard.status.stage:
+            self._enter(memory, reshard.status.stage, now)
+        view = ReshardView(
+            now=now,
+            today=self._today(),
+            reshard=reshard,
+            keyspace=keyspace,
+            operations=self._words(reshard),
+            pause=self._pause(keyspace),
+            stage_age=now - memory.stage_since,
+            failure=memory.failure,
+            rest=_left(memory.undone_at, reshard.status.cutovers, now),
+            checked=memory.checked,
+            jobs=frozenset(memory.jobs),
+            job_rest={job: _left(at, times, now) for job, (times, at) in memory.begun.items()},
+            pruned_age=now - memory.pruned_at,
+            told_age=now - memory.told_at,
+        )
+        if not reshard.status.outcome.ended:
+            view = await self._look(view)
+        memory.view = view
+        return view
+
+    def decide(self, key: str, view: ReshardView, /) -> Decision[ReshardStep]:
+        """The next step; pure."""
+        return decide_reshard(view)
+
+    async def act(self, key: str, step: ReshardStep, /) -> Outcome:
+        """Write what the step changes, then do it. What fails in a cutover is the next view's business."""
+        memory = self._memory[key]
+        view = memory.view
+        assert view is not None  # acting follows observing
+        try:
+            view = await self._write(view, step)
+        except ConflictError as error:
+            logger.info("%s: %s: %s has changed meanwhile; looking again", key, step.name, error.current.name)
+            return Outcome.CHANGED
+        failure = await self._do(memory, view, step)
+        self._crash_points.reach(step.name)
+        logger.info("%s: %s", key, step.name, extra={"workflow": key, "step": step.name})
+        memory.failures = memory.failures + 1 if failure else 0
+        memory.failure = failure
+        if failure and (view.stage not in IN_A_PAUSE or memory.failures > 1):
+            raise MemberError(Code.MEMBER_REFUSED, failure)
+        return Outcome.CHANGED
+
+    async def record(
+        self,
+        key: str,
+        view: ReshardView | None,
+        decision: Decision[ReshardStep],
+        outcome: Outcome | Exception | None,
+        /,
+    ) -> None:
+        """Tell what is awaited, where that is another thing than what was told."""
+        if view is None or outcome is Outcome.CHANGED or view.reshard.status.outcome.ended:
+            return
+        failed = (describe(outcome),) if isinstance(outcome, Exception) else ()
+        awaited = (*((decision.why,) if decision.why else ()), *decision.awaited, *failed)
+        if awaited == view.reshard.status.awaited:
+            return
+        status = view.reshard.status.model_copy(update={"awaited": awaited})
+        with suppress(ConflictError):  # the next pass tells it
+            await self._records.replace_status(view.reshard.model_copy(update={"status": status}))
+
+    def forget(self, key: str) -> None:
+        """The reshard is gone."""
+        self._memory.pop(key, None)
+
+    # --- observing ----------------------------------------------------------------------------------------
+
+    async def _look(self, view: ReshardView) -> ReshardView:
+        spec = view.reshard.spec
+        sources, missing = await self._shards(spec.sources)
+        targets, unborn = await self._shards(spec.targets)
+        view = replace(view, sources=sources, targets=targets, missing=(*missing, *unborn))
+        seeds = {member: one for target in targets if (found := self._seeds(target)) for member, one in found.items()}
+        move = view.move
+        asked = [shard for shard in move.shards if shard.status.reign.term]
+        looks = (_within(self._crossing.look(move, shard.name)) for shard in asked)
+        told = await asyncio.gather(self._copied(view), *looks, return_exceptions=True)
+        copied, *answers = told
+        seen: dict[str, ShardSeen] = {}
+        unseen: dict[str, str] = {}
+        for shard, one in zip(asked, answers, strict=True):
+            if isinstance(one, ShardSeen):
+                if one.term == shard.status.reign.term:
+                    seen[shard.name] = one
+                else:
+                    unseen[shard.name] = f"it was asked under term {one.term}"
+            elif isinstance(one, FlyballError | TimeoutError):
+                unseen[shard.name] = describe(one) or f"no answer within {LOOK_WITHIN:g} s"
+            elif isinstance(one, BaseException):
+                raise one
+        if isinstance(copied, BaseException):
+            if not isinstance(copied, FlyballError | TimeoutError):
+                raise copied
+            unseen["the data plane"] = describe(copied)
+        known = copied if isinstance(copied, CopySeen) else None
+        return replace(view, seeds=seeds, seen=seen, unseen=unseen, copied=known)
+
+    async def _copied(self, view: ReshardView) -> CopySeen | None:
+        """What the data plane tells, once there is something to ask about."""
+        if view.missing or not all(shard.status.reign.term for shard in view.targets):
+            return None
+        return await _within(self._data.look(view.move))
+
+    async def _shards(self, routes: Iterable[ShardRoute]) -> tuple[tuple[Shard, ...], tuple[str, ...]]:
+        found, missing = [], []
+        for route in routes:
+            shard = await self._records.get(Shard, route.shard)
+            if shard is None:
+                missing.append(route.shard)
+            else:
+                found.append(shard)
+        return tuple(found), tuple(missing)
+
+    def _words(self, reshard: Reshard) -> tuple[Operation, ...]:
+        return tuple(
+            one for one in self._operations.all() if one.spec.workflow == reshard.name and not one.status.outcome.ended
+        )
+
+    def _seeds(self, target: Shard) -> dict[str, Operation]:
+        """By member, the reseed that goes on, or else the last one that was asked for."""
+        found: dict[str, Operation] = {}
+        for one in self._operations.about(target.name):
+            member = one.spec.member
+            if one.spec.type is not OperationType.RESEED or member is None:
+                continue
+            if member not in found or found[member].status.outcome.ended:
+                found[member] = one
+        return found
+
+    def _pause(self, keyspace: Keyspace) -> str:
+        if keyspace.metadata.deletion_requested:
+            return "the keyspace is being deleted"
+        if keyspace.spec.paused:
+            return "the keyspace is paused"
+        pauses = [
+            one.name
+            for one in self._operations.all()
+            if one.spec.type is OperationType.PAUSE
+            and one.spec.keyspace == keyspace.name
+            and one.spec.workflow is None
+            and not one.status.outcome.ended
+        ]
+        return f"paused by {', '.join(pauses)}" if pauses else ""
+
+    def _enter(self, memory: _Memory, stage: Stage, now: float) -> None:
+        if memory.stage in {Stage.UNDOING, Stage.UNDOING_BACK}:
+            memory.undone_at = now
+        memory.stage, memory.stage_since = stage, now
+        memory.failure, memory.failures = "", 0
+        memory.jobs.clear()
+        memory.begun.clear()
+
+    # --- acting -------------------------------------------------------------------------------------------
+
+    async def _write(self, view: ReshardView, step: ReshardStep) -> ReshardView:
+        """Write the records, in the order that ``steps.py`` promises; the view with the records as they are then."""
+        if step.status is not None:
+            reshard = await self._records.replace_status(view.reshard.model_copy(update={"status": step.status}))
+            view = replace(view, reshard=reshard)
+            if step.status.progress != () and step.status.stage is Stage.MOVING:
+                self._memory[reshard.name].told_at = self._clock()
+            self._crash_points.reach(step.name)
+        if step.keyspace is not None:
+            keyspace = await self._records.replace_status(view.keyspace.model_copy(update={"status": step.keyspace}))
+            view = replace(view, keyspace=keyspace)
+            self._crash_points.reach(step.name)
+        for change in step.accesses:
+            status = change.shard.status
+            update = {"access": change.access, "version": status.version + 1}  # an act decided before comes too late
+            changed = change.shard.model_copy(update={"status": status.model_copy(update=update)})
+            shard = await self._records.replace_status(changed)
+            view = replace(view, sources=_with(view.sources, shard), targets=_with(view.targets, shard))
+            self._crash_points.reach(step.name)
+        for operation in step.operations:
+            await self._write_operation(operation)
+            self._crash_points.reach(step.name)
+        return view
+
+    async def _write_operation(self, change: OperationChange) -> None:
+        known = self._operations.get(change.name)
+        if change.spec is not None:
+            record = Operation(metadata=Metadata(name=change.name), spec=change.spec)
+            if known is not None and known.status.outcome.ended:
+                with suppress(FlyballError):
+                    await self._records.delete(Operation, change.name, known.metadata.revision)
+            self._operations.put(await self._records.create(record))
+        elif known is not None:
+            updated = known.model_copy(update={"status": change.status})
+            self._operations.put(await self._records.replace_status(updated))
+
+    async def _do(self, memory: _Memory, view: ReshardView, step: ReshardStep) -> str:
+        """Do the acts at the same time, or the job; how it failed, if it did."""
+        move = move_of(view.reshard, view.keyspace, view.sources, view.targets)
+        works = [self._crossing.act(move, act) for act in step.acts]
+        if view.stage in IN_A_PAUSE:
+            works = [_within(work, ACT_WITHIN) for work in works]
+        failures = []
+        for act, result in zip(step.acts, await asyncio.gather(*works, return_exceptions=True), strict=True):
+            if isinstance(result, FlyballError | TimeoutError):
+                failures.append(f"{step.name}: {act.shard}: {describe(result)}")
+            elif isinstance(result, BaseException):
+                raise result
+        if any(isinstance(act, Prune) for act in step.acts):
+            memory.pruned_at = self._clock()
+        if step.job is not None:
+            try:
+                await self._work(memory, view, step.job)
+            except FlyballError as error:
+                failures.append(f"{step.name}: {describe(error)}")
+        return "; ".join(failures)
+
+    async def _work(self, memory: _Memory, view: ReshardView, job: Job) -> None:
+        move = view.move
+        if job in {Job.COPY, Job.VERIFY, Job.VERIFY_BACK}:
+            times, _ = memory.begun.get(job, (0, 0.0))
+            memory.begun[job] = (times + 1, self._clock())
+        match job:
+            case Job.CHECK:
+                memory.checked = await self._data.check(move)
+            case Job.COPY:
+                await self._data.copy(move)
+            case Job.VERIFY | Job.VERIFY_BACK:
+                await self._data.verify(move, reverse=job is Job.VERIFY_BACK)
+            case Job.STOP:
+                await self._data.stop(move)
+            case Job.CLEAN:
+                for shard in view.targets if view.stage is Stage.COMPLETING else view.sources:
+                    await self._data.clean(move, shard.name)
+        memory.jobs.add(job)
+
+
+def _left(since: float | None, times: int, now: float) -> float:
+    """Seconds of the rest that are left."""
+    if since is None or times <= 0:
+        return 0.0
+    rest = min(FIRST_REST * 2.0 ** min(times - 1, 16), LONGEST_REST)
+    return max(0.0, since + rest - now)
+
+
+def _with(shards: tuple[Shard, ...], changed: Shard) -> tuple[Shard, ...]:
+    return tuple(changed if shard.name == changed.name else shard for shard in shards)
+
+
+async def _within(work: Awaitable[T], seconds: float = LOOK_WITHIN) -> T:
+    async with asyncio.timeout(seconds):
+        return await work
