@@ -134,6 +134,17 @@ class GtidSet:
                 return False
         return True
 
+    def grew_from(self, earlier: Self, uuid: str) -> bool:
+        """Whether it is ``earlier`` with nothing but more of one uuid's transactions, under the tags that it has."""
+        if len(self._parts) != len(earlier._parts):
+            return False
+        for mine, before in zip(self._parts, earlier._parts, strict=True):
+            if mine is not before and mine != before:
+                source, bounds = mine
+                if source != before[0] or source[0] != uuid or not _covers(bounds, before[1]):
+                    return False
+        return True
+
     def union(self, *others: Self) -> Self:
         """The transactions in this set or in any of the others."""
         joined = self

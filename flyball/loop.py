@@ -16,6 +16,9 @@ lost one costs at most an interval, and a thousand of them cost one pass. What h
 4. A step that changed something is followed by the next pass at once (at the end of the queue), ``in_a_row``
    times; then the key rests for an interval, edges or not, and its decision says so.
 5. No pass ends the loop. Cancelling the loop cancels the passes in flight, and waits until they have ended.
+6. A key at rest whose interval has gone by is only glanced at, where its controller can: a glance takes no task and
+   decides nothing. If it shows nothing new the last decision stands, and counts as one more pass; else a pass follows
+   at once. After ``GLANCES`` in a row comes a pass, so that nothing rests on a glance for long.
 
 The queue needs no bound of its own: a key is in it once. All methods belong to the event loop's thread.
 """
@@ -24,6 +27,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Hashable
 from dataclasses import replace
+from functools import partial
 from math import inf
 from random import Random
 from typing import Generic, TypeVar
@@ -50,9 +54,16 @@ logger = logging.getLogger(__name__)
 ROUNDS_TURN = 4
 """Of so many turns, one goes to a key whose interval has gone by, while others are urgent."""
 
+GLANCES = 8
+"""Glances in a row before a pass looks at everything anew."""
+
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 S = TypeVar("S")
+
+Glance = Callable[[K, Callable[[bool], None]], bool]
+"""Begin to look whether anything is new of a key since its last pass, and say so once, later, by the second argument;
+return whether that has begun. It must end by itself."""
 
 
 class LoopHooks:
@@ -83,6 +94,7 @@ class Loop(Generic[K, V, S]):
         ``again``, to the next one, in seconds.
     :param workers: passes in flight at once, over all keys; from 2 up, one slow key delays no other.
     :param in_a_row: steps that may follow each other at once before the key rests for an interval.
+    :param glance: looks whether a key at rest needs a pass.
     :param clock: seconds of a monotonic clock; the event loop's own when not given. Waits and deadlines are
         always the event loop's.
     :param random: where the interval's jitter comes from; the backoff's when not given.
@@ -100,6 +112,7 @@ class Loop(Generic[K, V, S]):
         workers: int = 32,
         in_a_row: int = 50,
         hooks: LoopHooks | None = None,
+        glance: Glance[K] | None = None,
         clock: Callable[[], float] | None = None,
         random: Random | None = None,
     ) -> None:
@@ -113,6 +126,7 @@ class Loop(Generic[K, V, S]):
         self._pace = Pace(first, min(rest, first), in_a_row, backoff, random or backoff.random)
         self._workers = workers
         self._hooks = hooks or LoopHooks()
+        self._glance = glance
         self._clock = clock
         self._places: dict[K, Place[K, V, S]] = {}
         self._urgent: dict[K, Place[K, V, S]] = {}  # in the order in which they fell due
@@ -204,6 +218,7 @@ class Loop(Generic[K, V, S]):
             self._urgent.clear()
             self._running.clear()
             for place in list(self._places.values()):
+                place.glancing = None
                 if place.gone:  # its pass was cancelled before it could begin
                     self._forget(place)
                 elif place.timer is not None:
@@ -222,7 +237,8 @@ class Loop(Generic[K, V, S]):
         self._starting = False
         while self._passes is not None and (turn := self._next()):
             self._running[turn.key] = turn
-            self._passes.create_task(self._pass(turn), name=f"{self.name} {turn.key}")
+            if not self._glances_at(turn):
+                self._passes.create_task(self._pass(turn), name=f"{self.name} {turn.key}")
 
     def _next(self) -> Place[K, V, S] | None:
         if len(self._running) >= self._workers:
@@ -244,14 +260,43 @@ class Loop(Generic[K, V, S]):
             done, now = await self._observe_to_record(place)
             due = self._pace.settle(place, done, now)
         finally:
-            del self._running[place.key]
-            if place.gone:
-                self._forget(place)
-            elif self._loop is not None:  # else it is due still, for the next run
-                place.urgent = place.urgent or place.woken
-                self._schedule(place, -inf if place.woken else due)
-                place.woken = False
-            self._start_soon()
+            self._leave(place, due)
+
+    def _leave(self, place: Place[K, V, S], due: float) -> None:
+        """The key's pass has ended, and the next one is due then."""
+        del self._running[place.key]
+        if place.gone:
+            self._forget(place)
+        elif self._loop is not None:  # else it is due still, for the next run
+            place.urgent = place.urgent or place.woken
+            self._schedule(place, -inf if place.woken else due)
+            place.woken = False
+        self._start_soon()
+
+    def _glances_at(self, place: Place[K, V, S]) -> bool:
+        """Whether the key is glanced at in the place of a pass."""
+        last = place.last
+        at_rest = last is not None and last.outcome is None and last.error is None and not place.urgent
+        if self._glance is None or not at_rest or place.glances >= GLANCES:
+            place.glances = 0
+            return False
+        place.glancing = token = object()
+        place.glances += 1
+        if not self._glance(place.key, partial(self._glanced, place, token, self._now())):
+            place.glancing, place.glances = None, 0
+            return False
+        return True
+
+    def _glanced(self, place: Place[K, V, S], token: object, started: float, nothing_new: bool) -> None:  # noqa: FBT001 - a measurement
+        if place.glancing is not token:
+            return  # it ended with its run
+        place.glancing, now = None, self._now()
+        if nothing_new:
+            due = self._pace.rest_again(place, now)
+            self._tell(lambda: self._hooks.pass_finished(self.name, place.key, now - started, None, None))
+        else:
+            due, place.woken = now, True
+        self._leave(place, due)
 
     async def _observe_to_record(self, place: Place[K, V, S]) -> tuple[Pass[V, S], float]:
         key, started = place.key, self._now()

@@ -49,6 +49,8 @@ class Place(Generic[K, V, S]):
         "attempt",
         "due",
         "ended",
+        "glances",
+        "glancing",
         "gone",
         "key",
         "last",
@@ -70,6 +72,10 @@ class Place(Generic[K, V, S]):
         """An edge came during the pass in flight."""
         self.urgent = False
         """Something has happened to the key since its last pass, or its last decision asks for an early look."""
+        self.glancing: object | None = None
+        """Which glance is in flight."""
+        self.glances = 0
+        """Glances since the last pass."""
         self.gone = False
         """Discarded during the pass in flight."""
         self.passes = 0
@@ -101,6 +107,12 @@ class Pace:
     def runs_away(self, place: Place[K, V, S], done: Pass[V, S]) -> bool:
         """Whether a pass that changed something was the last that may be followed by another at once."""
         return done.outcome is Outcome.CHANGED and place.streak + 1 >= self.in_a_row
+
+    def rest_again(self, place: Place[K, V, S], now: float) -> float:
+        """Keeps in ``place`` that a glance showed nothing new; returns the moment at which the next one is due."""
+        place.passes += 1
+        place.ended = now
+        return now + self.jittered()
 
     def settle(self, place: Place[K, V, S], done: Pass[V, S], now: float) -> float:
         """Keeps in ``place`` what a pass left; returns the moment at which the next one is due."""

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from itertools import count
 from secrets import token_hex
 
@@ -38,6 +39,7 @@ from flyball_topology.findings import Kind as Kinds
 from flyball_topology.members import Members
 from flyball_topology.metrics import Metrics
 from flyball_topology.publish import Told, publish
+from flyball_topology.quiet import may_rest
 from flyball_topology.reseed import CLONE_TRY
 from flyball_topology.steps import Step
 from flyball_topology.view import Fleet, Tried, View
@@ -50,6 +52,8 @@ FRESH = 0.02
 FRESH_IN_PAUSE = 0.5
 """Seconds for which a snapshot counts as fresh. Inside a write pause it is what the acts return that matters, and a
 connection that breaks makes the rest stale at once."""
+BEAT_EACH = 0.9
+"""Seconds between two heartbeats, at least."""
 RELAPSE = 60.0
 """Seconds within which replication that fails again after a restart counts as not helped."""
 QUIET_FOR = 2.0
@@ -76,6 +80,8 @@ class _Memory:
     reigning: int = 0
     rests: bool = False
     """Whether the last pass took no step, wrote nothing and did not fail."""
+    quiet: bool = False
+    """Whether the last decision stands until a glance shows something new."""
     by_watch: bool = False
     """Whether the record of this pass is what the watch told last, and was not read."""
     published: Told | None = None
@@ -125,6 +131,7 @@ class ShardController:
     async def observe(self, key: str, /) -> View:
         """One view of the shard."""
         memory = self._of(key)
+        memory.quiet = False
         shard = memory.shard = await self._read(key, memory)
         transition = shard.status.transition
         now = self._clock()
@@ -234,6 +241,7 @@ class ShardController:
             return  # this pass has written already; the next one publishes
         told = Told.of(view, decision)
         if told == memory.published:
+            memory.quiet = may_rest(view, decision)
             return
         status = publish(view, decision)
         memory.published = told
@@ -241,6 +249,24 @@ class ShardController:
             memory.rests, memory.published = False, None
             with suppress(ConflictError):  # whoever was first wakes this shard again
                 memory.shard = await self._records.replace_status(memory.shard.model_copy(update={"status": status}))
+
+    def glance(self, key: str, done: Callable[[bool], None], /) -> bool:
+        """Probe the members of a shard that was as it should be, and tell whether nothing is new (``quiet.py``)."""
+        memory, known = self._memory.get(key), self._declared.get(key)
+        if memory is None or not memory.quiet or memory.shard is None or known is None:
+            return False
+        if known.metadata.revision != memory.shard.metadata.revision:
+            return False
+        return memory.watch.glance(memory.shard, FRESH, partial(self._glanced, memory, done))
+
+    def _glanced(self, memory: _Memory, done: Callable[[bool], None], nothing_new: bool) -> None:  # noqa: FBT001 - a measurement
+        if nothing_new and memory.shard is not None:
+            self._reached_at = now = self._clock()
+            primary = memory.watch.primary(memory.shard)
+            if primary is not None and now - memory.beat_at >= BEAT_EACH:
+                memory.beat_at = now
+                memory.watch.beats.send(memory.shard, primary)
+        done(nothing_new)
 
     def alone_for(self) -> float:
         """Seconds for which no member of any shard has answered; 0 where there is none to ask."""
@@ -325,7 +351,7 @@ class ShardController:
         seen = primary.seen if primary else None
         if primary is None or seen is None or not seen.takes_writes or seen.opened != view.reign.term:
             return
-        if view.now - memory.beat_at >= 0.9:
+        if view.now - memory.beat_at >= BEAT_EACH:
             memory.beat_at = view.now
             memory.watch.beats.send(view.shard, primary)
 

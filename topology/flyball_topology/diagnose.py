@@ -61,12 +61,17 @@ def primary_cannot_write(view: View) -> bool:
 
 def lag_class(member: MemberView) -> LagClass:
     """The lag in classes, so that a status changes only when the state does."""
-    if member.lag is None or member.seen is None:
+    return LagClass.UNKNOWN if member.seen is None else class_of(member.lag)
+
+
+def class_of(lag: float | None) -> LagClass:
+    """The class of a lag in seconds."""
+    if lag is None:
         return LagClass.UNKNOWN
-    if member.lag <= 2.5:
+    if lag <= 2.5:
         return LagClass.OK
     for limit, found in ((60.0, LagClass.OVER_1M), (10.0, LagClass.OVER_10S)):
-        if member.lag > limit:
+        if lag > limit:
             return found
     return LagClass.OVER_1S
 

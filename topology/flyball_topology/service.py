@@ -216,7 +216,14 @@ async def lead(means: Means, state: "State") -> None:
         crash_points=CrashPoints.from_environment(),
     )
     shards = Loop(
-        "shards", controller, interval=interval, deadlines=deadlines, backoff=backoff, hooks=metrics, rest=0.03
+        "shards",
+        controller,
+        interval=interval,
+        deadlines=deadlines,
+        backoff=backoff,
+        hooks=metrics,
+        rest=0.03,
+        glance=controller.glance,
     )
     routes = RoutingController(records, lambda name: tuple(s for s in declared.all() if s.spec.keyspace == name))
     routing = Loop("routing", routes, interval=5.0, deadlines=deadlines, backoff=backoff)

@@ -5,12 +5,13 @@ the background: a hung machine must not slow down the failover that it is the re
 
 A thousand shards are three thousand probes in a second or so, nearly all of them answered within a millisecond. So a
 probe is no task: what the port returns is a future mostly, its end a callback, and the probes of one look share one
-time limit.
+time limit. A shard at rest is only *glanced* at: the same probes, and if they tell nothing new (``quiet.py``) nobody
+makes a view of them.
 """
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
 
@@ -18,7 +19,9 @@ from flyball.errors import Code, FlyballError, MemberError
 from flyball.records import Shard
 from flyball.records.shard import MemberSpec, ShardSpec
 from flyball.session import SessionLostError
+from flyball_topology.beating import Beats
 from flyball_topology.members import Members
+from flyball_topology.quiet import is_connected, nothing_new, same_lag
 from flyball_topology.view import Channel, MemberView, Reach, Snapshot
 
 PROBE_WITHIN = 1.0
@@ -32,11 +35,54 @@ _Probe = asyncio.Future[Snapshot]
 
 @dataclass(slots=True)
 class _Watched:
-    view: MemberView
+    """What is known of one member; its fields are those of the ``MemberView`` that is made when somebody looks."""
+
+    spec: MemberSpec
+    since: float
+    reach: Reach = Reach.UNKNOWN
+    failures: int = 0
+    snapshot: Snapshot | None = None
+    earlier: Snapshot | None = None
+    heard_at: float | None = None
+    connecting_since: float | None = None
+    lag: float | None = None
+    error: str = ""
     probed_at: float = -1.0
     probe: _Probe | None = None
     late: bool = False
     """The probe in flight was given up."""
+
+    @property
+    def seen(self) -> Snapshot | None:
+        """The snapshot if the member answers now."""
+        return self.snapshot if self.reach is Reach.OK else None
+
+    def view(self) -> MemberView:
+        """The member as it is known now."""
+        return MemberView(
+            self.spec,
+            self.reach,
+            self.failures,
+            self.since,
+            self.snapshot,
+            self.earlier,
+            self.heard_at,
+            self.connecting_since,
+            self.lag,
+            self.error,
+        )
+
+
+@dataclass(slots=True)
+class _Glance:
+    """A glance in flight."""
+
+    writer: str
+    """The uuid whose transactions are nothing new."""
+    done: Callable[[bool], None]
+    probes: list[tuple[_Watched, _Probe]]
+    limit: asyncio.TimerHandle
+    news: bool = False
 
 
 class Watch:
@@ -58,6 +104,7 @@ class Watch:
         self._waited: list[_Watched] = []
         self._answered: asyncio.Future[None] | None = None
         """Done once nobody of ``_waited`` is probed any more."""
+        self._glance: _Glance | None = None
         self.beats = Beats(members, clock)
 
     async def look(self, shard: Shard, fresh: float) -> Mapping[str, MemberView]:
@@ -69,14 +116,49 @@ class Watch:
         probes = [(watched, self._probe(shard, watched, now)) for watched in asked]
         limit = asyncio.get_running_loop().call_later(PROBE_WITHIN, _give_up, probes) if probes else None
         await self._answers()
-        failing = {w.probe for w in self._watched.values() if w.probe is not None and w.view.failures}
+        failing = {w.probe for w in self._watched.values() if w.probe is not None and w.failures}
         if failing:
             await asyncio.wait(failing, timeout=GLANCE)
         if limit is not None and all(probe.done() for _, probe in probes):
             limit.cancel()
         for watched in self._watched.values():
-            watched.view = self._with_lag(watched.view)
-        return MappingProxyType({name: watched.view for name, watched in self._watched.items()})
+            watched.lag = self._lag(watched)
+        return MappingProxyType({name: watched.view() for name, watched in self._watched.items()})
+
+    def glance(self, shard: Shard, fresh: float, done: Callable[[bool], None]) -> bool:
+        """Begin to probe whoever was not seen within ``fresh`` seconds, and tell ``done`` once whether nothing is new.
+
+        :return: whether it has begun: not where anybody is known to be unwell, or is asked already.
+        """
+        now = self._clock()
+        if shard.spec is not self._declared or self.beats.hung() or self._glance is not None:
+            return False
+        watched = self._watched.values()
+        primary = shard.status.reign.primary
+        if not all(w.probe is None and w.seen and (w.spec.name == primary or is_connected(w.seen)) for w in watched):
+            return False
+        asked = [w for w in watched if now - w.probed_at > fresh]
+        if not asked:
+            return False
+        probes = [(w, self._probe(shard, w, now)) for w in asked]
+        limit = asyncio.get_running_loop().call_later(PROBE_WITHIN, _give_up, probes)
+        self._glance = _Glance(shard.status.reign.uuid, done, probes, limit)
+        return True
+
+    def _glanced(self, glance: _Glance) -> None:
+        """Everybody asked has answered, or was given up."""
+        self._glance = None
+        glance.limit.cancel()
+        for watched in self._watched.values():
+            lag = self._lag(watched)
+            glance.news = glance.news or not same_lag(watched.lag, lag)
+            watched.lag = lag
+        glance.done(not glance.news)
+
+    def primary(self, shard: Shard) -> MemberView | None:
+        """The member that reigns by the record, as it is known now."""
+        watched = self._watched.get(shard.status.reign.primary)
+        return watched.view() if watched is not None else None
 
     def learn(self, name: str, snapshot: Snapshot) -> None:
         """Take what an act returned as the member's newest snapshot."""
@@ -105,6 +187,9 @@ class Watch:
         for watched in self._watched.values():
             if watched.probe is not None:
                 watched.probe.cancel()
+        if self._glance is not None:
+            self._glance.limit.cancel()
+            self._glance = None
         self.beats.stop()
 
     def _reconcile(self, shard: Shard) -> None:
@@ -116,16 +201,15 @@ class Watch:
         ordered: dict[str, _Watched] = {}
         for name, spec in declared.items():
             watched = self._watched.get(name)
-            if watched is None or watched.view.spec.incarnation != spec.incarnation:
-                watched = _Watched(MemberView(spec, since=self._clock()))
-            elif watched.view.spec != spec:
-                watched.view = replace(watched.view, spec=spec)
+            if watched is None or watched.spec.incarnation != spec.incarnation:
+                watched = _Watched(spec, self._clock())
+            watched.spec = spec
             ordered[name] = watched
         self._watched, self._declared = ordered, shard.spec
 
     async def _answers(self) -> None:
         """Wait for the probes of those that answered last time."""
-        self._waited = [w for w in self._watched.values() if w.probe is not None and not w.view.failures]
+        self._waited = [w for w in self._watched.values() if w.probe is not None and not w.failures]
         if self._waited:
             self._answered = asyncio.get_running_loop().create_future()
             try:
@@ -134,7 +218,7 @@ class Watch:
                 self._answered = None
 
     def _probe(self, shard: Shard, watched: _Watched, now: float) -> _Probe:
-        spec: MemberSpec = watched.view.spec
+        spec = watched.spec
         watched.late = False
         probe = watched.probe = asyncio.ensure_future(self._members.probe(shard, spec, lambda: self._lost(spec.name)))
         probe.add_done_callback(partial(self._probe_ended, watched, now))
@@ -155,41 +239,39 @@ class Watch:
             self._missed(watched, started, error)
         else:
             raise error
+        glance = self._glance
+        if glance is not None and not any(w.probe is asked for w, asked in glance.probes):
+            self._glanced(glance)
 
     def _missed(self, watched: _Watched, started: float, error: Exception) -> None:
-        view = watched.view
+        if self._glance is not None:
+            self._glance.news = True
         reach = Reach.SILENT
         if isinstance(error, SessionLostError) and error.refused:
             reach = Reach.REFUSED
         elif isinstance(error, MemberError) and error.code is Code.MEMBER_LOGIN:
             reach = Reach.LOGIN
-        since = view.since if view.failures else started
-        text = str(error) or f"no answer within {PROBE_WITHIN:g} s"
-        watched.view = replace(view, reach=reach, failures=view.failures + 1, since=since, error=text)
+        if not watched.failures:
+            watched.since = started
+        watched.failures += 1
+        watched.reach, watched.error = reach, str(error) or f"no answer within {PROBE_WITHIN:g} s"
 
     def _saw(self, watched: _Watched, snapshot: Snapshot, now: float) -> None:
-        view = watched.view
-        heard_at = view.heard_at
-        if _advanced(view.snapshot.channel if view.snapshot else None, snapshot.channel):
-            heard_at = now
+        before = watched.snapshot
+        if self._glance is not None and (before is None or not nothing_new(before, snapshot, self._glance.writer)):
+            self._glance.news = True
+        if _advanced(before.channel if before else None, snapshot.channel):
+            watched.heard_at = now
         connecting = snapshot.channel is not None and snapshot.channel.receiver == "CONNECTING"
-        since = now if view.failures or view.reach is not Reach.OK else view.since
+        watched.connecting_since = (watched.connecting_since or now) if connecting else None
+        if watched.reach is not Reach.OK:
+            watched.since = now
         watched.probed_at = now
-        watched.view = replace(
-            view,
-            reach=Reach.OK,
-            failures=0,
-            since=since,
-            earlier=view.snapshot,
-            snapshot=snapshot,
-            heard_at=heard_at,
-            connecting_since=(view.connecting_since or now) if connecting else None,
-            error="",
-        )
+        watched.reach, watched.failures, watched.error = Reach.OK, 0, ""
+        watched.earlier, watched.snapshot = before, snapshot
 
-    def _with_lag(self, view: MemberView) -> MemberView:
-        lag = None if view.seen is None else self.beats.lag(view.seen.beat)
-        return view if lag == view.lag else replace(view, lag=lag)
+    def _lag(self, watched: _Watched) -> float | None:
+        return None if watched.seen is None else self.beats.lag(watched.seen.beat)
 
 
 def _give_up(probes: list[tuple[_Watched, _Probe]]) -> None:
@@ -211,77 +293,3 @@ def _advanced(before: Channel | None, now: Channel | None) -> bool:
         or before.heartbeats != now.heartbeats
         or before.received != now.received
     )
-
-
-class Beats:
-    """The heartbeats of one shard's primary: one in flight, numbered, timed by this service's own clock alone."""
-
-    KEPT = 128
-
-    def __init__(self, members: Members, clock: Callable[[], float]) -> None:
-        self._members = members
-        self._clock = clock
-        self._written: dict[int, float] = {}
-        self._number = 0
-        self._task: asyncio.Future[None] | None = None
-        self._waiting_since: float | None = None
-        self._failing_since: float | None = None
-
-    def send(self, shard: Shard, primary: MemberView) -> None:
-        """Write the next heartbeat, unless one is on its way still.
-
-        One that went out before the primary was lost and came back is given up: it hangs on a connection that the
-        network has forgotten, and for as long again as the partition lasted (TCP doubles its waits, RFC 6298). Taken
-        for a primary that cannot write, it would cost a sound one its reign.
-        """
-        if self._task is not None and not self._task.done():
-            if self._waiting_since is None or primary.since <= self._waiting_since:
-                return
-            self._task.cancel()
-        seen = primary.seen
-        self._number = max(self._number, seen.beat if seen else 0) + 1
-        self._waiting_since = self._clock()
-        self._task = asyncio.ensure_future(self._members.beat(shard, primary.spec, self._number))
-        self._task.add_done_callback(partial(self._ended, self._number, self._waiting_since))
-
-    def _ended(self, number: int, started: float, beat: "asyncio.Future[None]") -> None:
-        if self._number == number:  # else a later one has taken its place
-            self._waiting_since = None
-        if beat.cancelled():
-            return
-        error = beat.exception()
-        if error is None:
-            self._failing_since = None
-            self._written[number] = self._clock()
-            for old in [old for old in self._written if old <= number - self.KEPT]:
-                del self._written[old]
-        elif isinstance(error, (FlyballError, OSError, KeyError)):
-            self._failing_since = started if self._failing_since is None else self._failing_since
-        else:
-            raise error
-
-    def hung(self) -> float:
-        """Seconds since heartbeats have not been written, 0 when they are."""
-        since = min((t for t in (self._waiting_since, self._failing_since) if t is not None), default=None)
-        return self._clock() - since if since is not None else 0.0
-
-    def reset(self) -> None:
-        """Another member reigns: what the old one did not write says nothing about it."""
-        self.stop()
-        self._task = self._waiting_since = self._failing_since = None
-
-    def lag(self, beat: int) -> float | None:
-        """Seconds since the first heartbeat that a member with heartbeat ``beat`` lacks was written."""
-        missing = self._written.get(beat + 1)
-        if missing is not None:
-            return self._clock() - missing
-        if beat in self._written or (self._written and beat > max(self._written)):
-            return 0.0
-        if self._written and beat < min(self._written):
-            return self._clock() - min(self._written.values())
-        return None
-
-    def stop(self) -> None:
-        """Give up the heartbeat in flight."""
-        if self._task is not None:
-            self._task.cancel()

@@ -8,7 +8,7 @@ import pytest
 from flyball.errors import Code, MemberError
 from flyball.gtid import NOTHING, GtidSet
 from flyball.records import Metadata, Shard
-from flyball.records.shard import MemberSpec, ShardSpec
+from flyball.records.shard import MemberSpec, Reign, ShardSpec
 from flyball.session import SessionLostError
 from flyball_topology.steps import Act
 from flyball_topology.view import Channel, Reach, Snapshot
@@ -333,3 +333,26 @@ async def test_a_probe_needs_no_task_of_its_own() -> None:
     assert asyncio.all_tasks() - before == {looking}
     seen = await looking
     assert [member.reach for member in seen.values()] == [Reach.OK, Reach.REFUSED, Reach.SILENT]
+
+
+async def test_whoever_does_not_answer_a_glance_is_news_after_a_second() -> None:
+    members, told = Immediate(), list[bool]()
+    members.answers = {"a": snapshot(), "b": snapshot(channel=channel())}
+    watch, one = watch_of(members), shard("a", "b")
+    reign = Reign(term=1, primary="a", uuid=UUID)
+    one = one.model_copy(update={"status": one.status.model_copy(update={"reign": reign})})
+    await watch.look(one, 0.0)
+    await asyncio.sleep(1)
+    assert watch.glance(one, 0.0, told.append)
+    await asyncio.sleep(0.01)
+    assert told == [True]
+    members.answers["b"] = None
+    assert watch.glance(one, 0.0, told.append)
+    assert not watch.glance(one, 0.0, told.append), "one is in flight"
+    await asyncio.sleep(PROBE_WITHIN / 2)
+    assert told == [True]
+    await asyncio.sleep(PROBE_WITHIN)
+    assert told == [True, False]
+    assert not watch.glance(one, 0.0, told.append), "one is known to be unwell"
+    seen = await watch.look(one, 0.0)
+    assert seen["b"].failures

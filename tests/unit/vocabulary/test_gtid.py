@@ -43,6 +43,14 @@ def test_containment_is_that_of_sets(some, others):
 
 
 @given(members, members)
+def test_a_set_grew_from_another_where_nothing_but_one_uuids_numbers_came_to_it(some, others):
+    came = others - some
+    grew = {uuid for uuid, _, _ in came} <= {A} and {source[:2] for source in came} <= {source[:2] for source in some}
+    assert set_of(some | others).grew_from(set_of(some), A) == grew
+    assert set_of(some).grew_from(set_of(some | others), A) == (not came)
+
+
+@given(members, members)
 def test_equal_sets_have_equal_hashes_and_texts(some, others):
     left, right = set_of(some), set_of(others)
     assert (left == right) == (some == others) == (str(left) == str(right))
