@@ -97,46 +97,30 @@ Row = dict[str, str | None]
 class Response:
     """Gathers the packets that answer one COM_QUERY, with all its result sets.
 
-    ``rows`` are those of the last result set that had any columns; ``failure`` is set when a statement failed,
-    and ends the response.
+    ``columns`` and ``payloads`` are those of the last result set that had any columns, and are read as ``rows`` when
+    somebody asks; ``failure`` is set when a statement failed, and ends the response.
     """
 
-    rows: list[Row] = field(default_factory=list)
+    columns: list[str] = field(default_factory=list)
+    payloads: list[bytes] = field(default_factory=list)
+    """The rows as they came."""
     failure: Failure | None = None
-    _columns: list[str] = field(default_factory=list)
     _awaited: int = 0
     _in_rows: bool = False
 
-    def skip_head(self, data: bytearray) -> int:
-        """Take the columns in one stride when ``data``, the answer's first bytes, begins with known ones.
-
-        A probe's answer begins with the same two kilobytes of columns each second, from every member.
-
-        :return: how many bytes were taken.
-        """
-        for head, columns in _heads.items():
-            if data.startswith(head):
-                self._columns, self._awaited, self._in_rows = columns, len(columns), True
-                return len(head)
-        return 0
-
-    def learn_head(self, data: bytes) -> None:
-        """Remember the columns of ``data``, a whole answer of one result set that came at once."""
-        if len(_heads) >= _KEPT_HEADS or not self.rows or data[4] != len(self._columns):
-            return
-        at = 0
-        for _ in range(len(self._columns) + 2):  # their count, they, and the EOF behind them
-            at += 4 + int.from_bytes(data[at : at + 3], "little")
-        _heads[bytes(data[:at])] = self._columns
+    @property
+    def rows(self) -> list[Row]:
+        """The rows, read anew at each call."""
+        return [_row(self.columns, payload) for payload in self.payloads]
 
     def feed(self, payload: bytes) -> bool:
         """Take one packet; return whether the response is complete."""
         head = payload[0]
         if self._in_rows:
-            return self._row(payload)
+            return self._take_row(payload)
         if self._awaited:
-            if len(self._columns) < self._awaited:
-                self._columns.append(_column_name(payload))
+            if len(self.columns) < self._awaited:
+                self.columns.append(_column_name(payload))
             else:  # the EOF after the columns
                 self._in_rows = True
             return False
@@ -148,36 +132,84 @@ class Response:
             self.failure = failure(payload)
             return True
         self._awaited, _ = _length(payload, 0)
-        self._columns = []
-        self.rows = []
+        self.columns, self.payloads = [], []
         return False
 
-    def _row(self, payload: bytes) -> bool:
+    def _take_row(self, payload: bytes) -> bool:
         if payload[0] == 0xFE and len(payload) < 9:
             self._in_rows, self._awaited = False, 0
             return not struct.unpack_from("<H", payload, 3)[0] & MORE_RESULTS
         if payload[0] == 0xFF:
             self.failure = failure(payload)
             return True
-        row: Row = {}
-        at = 0
-        for name in self._columns:
-            size = payload[at]
-            if size == 0xFB:
-                row[name] = None
-                at += 1
-                continue
-            at += 1
-            if size > 0xFB:
-                size, at = _length(payload, at - 1)
-            row[name] = payload[at : at + size].decode("utf-8", "surrogateescape")
-            at += size
-        self.rows.append(row)
+        self.payloads.append(payload)
         return False
 
 
-_heads: dict[bytes, list[str]] = {}
-_KEPT_HEADS = 4
+@dataclass(slots=True)
+class _Shape:
+    """What known answers of one row have around it."""
+
+    columns: list[str]
+    tails: set[bytes] = field(default_factory=set)
+
+
+_shapes: dict[bytes, _Shape] = {}
+"""By their heads: the packets before the row. A probe's answer begins with the same two kilobytes of columns each
+second, from every member."""
+_KEPT_SHAPES = 4
+_KEPT_TAILS = 8
+
+
+def learn(data: bytes, response: Response) -> None:
+    """Remember the shape of ``data``, which came at once and is all of a response."""
+    if len(response.payloads) != 1 or data[0:1] != b"\1" or data[4] != len(response.columns):
+        return
+    at = 0
+    for _ in range(len(response.columns) + 2):  # their count, they, and the EOF behind them
+        at += 4 + int.from_bytes(data[at : at + 3], "little")
+    head = data[:at]
+    if head in _shapes or len(_shapes) < _KEPT_SHAPES:
+        shape = _shapes.setdefault(head, _Shape(response.columns))
+        if len(shape.tails) < _KEPT_TAILS:
+            shape.tails.add(data[at + 4 + len(response.payloads[0]) :])
+
+
+def recognise(data: bytes) -> Response | None:
+    """The response in one stride, where ``data`` is all of one with a known shape."""
+    for head, shape in _shapes.items():
+        if data.startswith(head):
+            at = len(head) + 4
+            end = at + int.from_bytes(data[at - 4 : at - 1], "little")
+            if data[end:] in shape.tails and data[at] < 0xFE:
+                return Response(shape.columns, [data[at:end]])
+    return None
+
+
+def cell(payload: bytes, at: int) -> tuple[bytes | None, int]:
+    """The cell of a row at ``at``, and where the next one begins; ``None`` is NULL."""
+    size = payload[at]
+    at += 1
+    if size == 0xFB:
+        return None, at
+    if size > 0xFB:
+        size, at = _length(payload, at - 1)
+    return payload[at : at + size], at + size
+
+
+def text(found: bytes | None) -> str | None:
+    """A cell's text."""
+    return None if found is None else found.decode("utf-8", "surrogateescape")
+
+
+def _row(columns: list[str], payload: bytes) -> Row:
+    row: Row = {}
+    at = 0
+    for name in columns:
+        found, at = cell(payload, at)
+        row[name] = text(found)
+    return row
+
 
 _names: dict[bytes, str] = {}
 

@@ -45,7 +45,7 @@ class Tls:
             if not self.established:
                 return b""
         found = b""
-        while True:
+        while self._in.pending or self._object.pending():  # to read on and be refused costs an exception
             try:
                 part = self._object.read(_READ)
             except ssl.SSLWantReadError:
@@ -57,6 +57,7 @@ class Tls:
             if not part:
                 return found
             found = found + part if found else part
+        return found
 
     def sealed(self, data: bytes) -> bytes:
         """``data`` as ciphertext to send."""
@@ -65,4 +66,4 @@ class Tls:
 
     def outgoing(self) -> bytes:
         """What the handshake wants sent."""
-        return self._out.read()
+        return self._out.read() if self._out.pending else b""

@@ -60,7 +60,7 @@ class Answer(asyncio.Future[T]):
     did is unknown.
     """
 
-    def __init__(self, session: "Session", read: Callable[[list[packets.Row]], T]) -> None:
+    def __init__(self, session: "Session", read: Callable[[packets.Response], T]) -> None:
         super().__init__()
         self._session = session
         self._read = read
@@ -78,10 +78,10 @@ class Answer(asyncio.Future[T]):
             self.set_exception(error)
             self._session.close()
 
-    def came(self, rows: list[packets.Row]) -> None:
-        """Take the rows; what cannot be read is this answer's failure, not the session's."""
+    def came(self, response: packets.Response) -> None:
+        """Take the response; what cannot be read is this answer's failure, not the session's."""
         try:
-            self.set_result(self._read(rows))
+            self.set_result(self._read(response))
         except Exception as error:  # noqa: BLE001 - for whoever waits
             self.set_exception(error)
 
@@ -201,14 +201,14 @@ class Session(asyncio.Protocol):
         :raises ServerError: when the server answers with an error.
         :raises SessionLostError: when the server goes away.
         """
-        return await self.ask(sql, list)
+        return await self.ask(sql, _rows)
 
-    def ask(self, sql: str, read: Callable[[list[packets.Row]], T]) -> Answer[T]:
+    def ask(self, sql: str, read: Callable[[packets.Response], T]) -> Answer[T]:
         """Send ``sql`` now; a statement that is waited for like ``query``, and needs no task of its own.
 
         It raises nothing: where the session has ended already, the answer fails as it would have later.
 
-        :param read: makes the answer's result of the rows.
+        :param read: makes the answer's result of the response.
         """
         if self._done is not None:
             raise RuntimeError(f"a statement is in flight on the session with {self.target}")
@@ -263,8 +263,11 @@ class Session(asyncio.Protocol):
                 self._transport.write(reply)
         buffer = self._buffer
         answer = self._response if not buffer and self._sequence == 1 else None  # its first bytes
+        if answer is not None and self._done is not None and (complete := packets.recognise(data)) is not None:
+            self._answered(self._done, complete)
+            return
         buffer += data
-        at = head = answer.skip_head(buffer) if answer is not None else 0
+        at = 0
         while len(buffer) - at >= 4:
             size = int.from_bytes(buffer[at : at + 3], "little")
             if len(buffer) - at - 4 < size:
@@ -273,8 +276,8 @@ class Session(asyncio.Protocol):
             payload = bytes(buffer[at + 4 : at + 4 + size])
             at += 4 + size
             self._packet(payload)
-        if answer is not None and not head and at == len(data) and self._done is None:
-            answer.learn_head(data)
+        if answer is not None and at == len(data) and self._done is None:
+            packets.learn(data, answer)
         del buffer[:at]
 
     def _advance_handshake(self, data: bytes) -> bytes:
@@ -320,7 +323,7 @@ class Session(asyncio.Protocol):
         if response.failure is not None:
             done.set_exception(self._refusal(response.failure))
         else:
-            done.came(response.rows)
+            done.came(response)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Fail what waits, and tell whoever listens."""
@@ -361,6 +364,10 @@ class Session(asyncio.Protocol):
         error = ServerError(code, f"{self.target}: {failure.message} ({failure.errno})")
         error.errno = failure.errno
         return error
+
+
+def _rows(response: packets.Response) -> list[packets.Row]:
+    return response.rows
 
 
 def _lost(target: Target, cause: BaseException | None) -> SessionLostError:

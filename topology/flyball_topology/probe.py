@@ -1,4 +1,8 @@
-"""The probe: everything about a member in one round trip, read into a snapshot."""
+"""The probe: everything about a member in one round trip, read into a snapshot.
+
+A member tells the same each second but for four cells that grow. So a reader keeps the bytes between these from the
+answer before, and where they are the same the snapshot before is, too, but for the four.
+"""
 
 import json
 from collections.abc import Mapping
@@ -6,8 +10,70 @@ from functools import lru_cache
 from types import MappingProxyType
 
 from flyball.gtid import GtidSet
-from flyball.session.packets import Row
-from flyball_topology.view import Channel, Snapshot
+from flyball.session.packets import Response, Row, cell, text
+from flyball_topology.view import Channel, Snapshot, grown
+
+_GROWING = ("gtid_executed", "received", "source_heartbeats", "beat")
+"""The cells that differ from one answer to the next of a shard at rest, in the order in which they come."""
+
+
+class Reader:
+    """Reads one member's answers to ``CALL flyball.probe()``, each by the one before."""
+
+    __slots__ = ("_before", "_cells", "_columns", "_same")
+
+    def __init__(self) -> None:
+        self._columns: list[str] = []
+        self._same: list[bytes] = []
+        """The bytes before, between and behind the cells that grow."""
+        self._cells: list[bytes | None] = []
+        self._before: Snapshot | None = None
+
+    def read(self, response: Response) -> Snapshot:
+        """The snapshot in a response of one row."""
+        payload = response.payloads[0]
+        found = self._grown(payload) if response.columns is self._columns else None
+        if found is None:
+            found = snapshot(response.rows[0])
+            self._learn(response.columns, payload)
+        self._before = found
+        return found
+
+    def _grown(self, payload: bytes) -> Snapshot | None:
+        """The snapshot, where nothing but the four cells differs."""
+        before, found, at = self._before, [], 0
+        for same in self._same:
+            if not payload.startswith(same, at):
+                return None
+            at += len(same)
+            if at < len(payload):
+                value, at = cell(payload, at)
+                found.append(value)
+        if at != len(payload) or len(found) != len(_GROWING) or before is None:
+            return None
+        (executed, received, heartbeats, beat), was = found, self._cells
+        channel = before.channel
+        self._cells = found
+        return grown(
+            before,
+            before.executed if executed == was[0] else _parse(text(executed) or ""),
+            int(beat or 0),
+            channel.received if channel is not None and received == was[1] else _parse(text(received) or ""),
+            int(heartbeats or 0),
+        )
+
+    def _learn(self, columns: list[str], payload: bytes) -> None:
+        same, growing, cells, at, begin = [], [], [], 0, 0
+        for name in columns:
+            value, end = cell(payload, at)
+            if name in _GROWING:
+                same.append(payload[begin:at])
+                growing.append(name)
+                cells.append(value)
+                begin = end
+            at = end
+        known = tuple(growing) == _GROWING
+        self._columns, self._same, self._cells = columns, [*same, payload[begin:]] if known else [], cells
 
 
 def snapshot(row: Row) -> Snapshot:
@@ -46,14 +112,14 @@ def snapshot(row: Row) -> Snapshot:
 
 
 @lru_cache(maxsize=8192)
-def _accounts(text: str) -> Mapping[str, bool]:
+def _accounts(told: str) -> Mapping[str, bool]:
     """The same from one look to the next, as the names below are."""
-    return MappingProxyType({name: bool(locked) for name, locked in json.loads(text).items()})
+    return MappingProxyType({name: bool(locked) for name, locked in json.loads(told).items()})
 
 
 @lru_cache(maxsize=8192)
-def _names(text: str) -> frozenset[str]:
-    return frozenset(name for name in json.loads(text) if name)
+def _names(told: str) -> frozenset[str]:
+    return frozenset(name for name in json.loads(told) if name)
 
 
 def _clone_state(row: Row) -> str:
@@ -97,10 +163,13 @@ _parsed: dict[str, GtidSet] = {}
 
 def _set(row: Row, name: str) -> GtidSet:
     """Sets mostly stay as they were a second ago, so the last few texts are kept."""
-    text = _text(row, name)
-    found = _parsed.get(text)
+    return _parse(_text(row, name))
+
+
+def _parse(gtids: str) -> GtidSet:
+    found = _parsed.get(gtids)
     if found is None:
         if len(_parsed) > 4096:
             _parsed.clear()
-        found = _parsed[text] = GtidSet.parse(text)
+        found = _parsed[gtids] = GtidSet.parse(gtids)
     return found

@@ -22,9 +22,9 @@ from flyball.records import Shard
 from flyball.records.shard import MemberSpec
 from flyball.secrets import Secret, Secrets
 from flyball.session import Answer, Login, ServerError, Session, SessionLostError, Target, call, literal
-from flyball.session.packets import Row
+from flyball.session.packets import Response
 from flyball_topology import steps
-from flyball_topology.probe import snapshot
+from flyball_topology.probe import Reader, snapshot
 from flyball_topology.view import Snapshot
 
 logger = logging.getLogger(__name__)
@@ -46,6 +46,7 @@ class _Member:
     sessions: dict[str, Session] = field(default_factory=dict)
     connecting: dict[str, "asyncio.Task[Session]"] = field(default_factory=dict)
     clone: "asyncio.Task[None] | None" = None
+    reader: Reader = field(default_factory=Reader)
     closed: bool = False
 
     def close(self) -> None:
@@ -71,10 +72,18 @@ class SqlMembers:
     def probe(self, shard: Shard, member: MemberSpec, on_lost: Callable[[], None]) -> Awaitable[Snapshot]:
         """One round trip on the kept session."""
         session = self._kept(shard, member, "probe")
-        return self._probe_anew(shard, member, on_lost) if session is None else _ask_for_probe(session, on_lost)
+        if session is None:
+            return self._probe_anew(shard, member, on_lost)
+        return self._ask_for_probe(shard, member, session, on_lost)
 
     async def _probe_anew(self, shard: Shard, member: MemberSpec, on_lost: Callable[[], None]) -> Snapshot:
-        return await _ask_for_probe(await self._session(shard, member, "probe"), on_lost)
+        return await self._ask_for_probe(shard, member, await self._session(shard, member, "probe"), on_lost)
+
+    def _ask_for_probe(
+        self, shard: Shard, member: MemberSpec, session: Session, on_lost: Callable[[], None]
+    ) -> Answer[Snapshot]:
+        session.on_lost = on_lost
+        return session.ask(_PROBE, self._members[(shard.name, member.name)].reader.read)
 
     async def act(self, shard: Shard, act: steps.Act) -> Snapshot | None:
         """The act's procedures and a probe, in one round trip where the act is one statement."""
@@ -210,16 +219,7 @@ class SqlMembers:
 _PROBE = call("probe", True)  # noqa: FBT003 - SQL
 
 
-def _ask_for_probe(session: Session, on_lost: Callable[[], None]) -> Answer[Snapshot]:
-    session.on_lost = on_lost
-    return session.ask(_PROBE, _first)
-
-
-def _first(rows: list[Row]) -> Snapshot:
-    return snapshot(rows[0])
-
-
-def _nothing(_: list[Row]) -> None:
+def _nothing(_: Response) -> None:
     """A call that returns no rows."""
 
 

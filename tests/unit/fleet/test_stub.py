@@ -1,11 +1,16 @@
 """The fleet speaks as members do: what it says of itself is what the service reads."""
 
+from dataclasses import replace
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flyball.gtid import NOTHING, GtidSet
 from flyball.session import call
-from flyball.session.packets import Response
-from flyball_topology.probe import snapshot
+from flyball.session.packets import Response, learn, recognise
+from flyball_topology.probe import Reader, snapshot
+from flyball_topology.view import Channel, Snapshot
 from tests.simulation.fleet import probe
 from tests.simulation.fleet.statements import parse
 from tests.unit.topology.views import healthy
@@ -34,3 +39,69 @@ def test_a_snapshot_comes_through_the_row_unchanged() -> None:
 def test_a_call_is_read_as_it_was_written(text: str, number: int, flag: bool) -> None:
     texts = "; ".join((call("one", text, number), call("two", flag, None), "CALL flyball.three(1.500000)"))
     assert parse(texts) == [("one", [text, number]), ("two", [flag, None]), ("three", [1.5])]
+
+
+def response(seen: Snapshot) -> Response:
+    """The answer to a probe, as a session has it: in one stride once its shape is known."""
+    data = probe.alone(seen)
+    found = recognise(data)
+    if found is None:
+        found, at = Response(), 0
+        while at < len(data):
+            size = int.from_bytes(data[at : at + 3], "little")
+            found.feed(data[at + 4 : at + 4 + size])
+            at += 4 + size
+        learn(data, found)
+    return found
+
+
+GIDS = st.sampled_from(
+    [
+        NOTHING,
+        *(GtidSet.span(f"{uuid:08x}-0000-4000-8000-000000000000", 1, n) for uuid in (1, 2) for n in (1, 99, 2**40)),
+    ]
+)
+CHANNELS = st.builds(
+    lambda received, heartbeats, receiver: Channel("h", 1, "u", receiver, 0, "", received, heartbeats, True, 0, ""),
+    GIDS,
+    st.integers(0, 2**40),
+    st.sampled_from(["ON", "CONNECTING"]),
+)
+
+
+@given(st.data())
+def test_answers_read_by_the_ones_before_are_read_as_they_are(data: st.DataObject) -> None:
+    """Whatever changes from one to the next: what grows, anything else, a channel that comes or goes, lengths."""
+    view = healthy().members["m1"].snapshot
+    assert view is not None
+    reader = Reader()
+    for _ in range(4):
+        view = replace(
+            view,
+            executed=data.draw(GIDS),
+            beat=data.draw(st.integers(0, 2**40)),
+            channel=data.draw(st.none() | CHANNELS),
+            disk_full=data.draw(st.booleans()),
+            version=data.draw(st.sampled_from(["9.7.4", "9" * 250, "9" * 251, "9" * 70_000])),
+        )
+        assert reader.read(response(view)) == view
+
+
+def test_what_grew_is_all_that_is_read_of_an_answer_like_the_one_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    view = next(view.snapshot for view in healthy().members.values() if view.snapshot and view.snapshot.channel)
+    reader, whole = Reader(), list[object]()
+    before = reader.read(response(view))
+    monkeypatch.setattr("flyball_topology.probe.snapshot", lambda row: whole.append(row) or snapshot(row))
+    assert view.channel is not None
+    for number in (1, 99, 1, 1, 5):
+        gtids = GtidSet.span(view.uuid, 1, number)
+        channel = replace(view.channel, heartbeats=number, received=gtids)
+        now = replace(view, beat=number, executed=gtids, channel=channel)
+        found = reader.read(response(now))
+        assert found == now
+        assert found.accounts is before.accounts
+    assert before == view, "the one before is as it was"
+    assert reader.read(response(view)) == view
+    assert whole == []
+    reader.read(response(replace(view, offline=not view.offline)))
+    assert len(whole) == 1

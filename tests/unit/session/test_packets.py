@@ -93,3 +93,31 @@ def test_a_row_that_begins_like_an_end_is_a_row() -> None:
     huge = b"\xfe" + struct.pack("<Q", 20) + b"y" * 20
     response, ended = feed(b"\x01", column("a"), eof(), huge, eof())
     assert response.rows == [{"a": "y" * 20}]
+
+
+def answer(*payloads: bytes) -> bytes:
+    return b"".join(packets.frame(payload, at) for at, payload in enumerate(payloads, start=1))
+
+
+def test_an_answer_of_a_known_shape_is_taken_in_one_stride() -> None:
+    around = (
+        (b"\x02", column("p"), column("q"), eof()),
+        (eof(2 | packets.MORE_RESULTS), b"\x00\x00\x00\x02\x00\x00\x00"),
+    )
+    first = (*around[0], lenenc("1") + b"\xfb", *around[1])
+    response, _ = feed(*first)
+    assert packets.recognise(answer(*first)) is None
+    packets.learn(answer(*first), response)
+    second = answer(*around[0], lenenc("a longer one") + lenenc("x"), *around[1])
+    found = packets.recognise(second)
+    assert found is not None
+    assert found.rows == [{"p": "a longer one", "q": "x"}]
+    for other in (
+        second[:-1],  # not all of it is there
+        second + b"\x00",
+        answer(*around[0], *around[1]),  # no row
+        answer(*around[0], b"\xff\x10\x04no", *around[1]),  # an error in its place
+        answer(*around[0], lenenc("1") + b"\xfb", lenenc("2") + b"\xfb", *around[1]),  # two
+        answer(*around[0], lenenc("1") + b"\xfb", eof(), *around[1]),  # another end
+    ):
+        assert packets.recognise(other) is None
