@@ -34,7 +34,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from flyball.certificates import Pair  # noqa: E402
-from flyball.credentials import ensure_credentials  # noqa: E402
+from flyball.credentials import Passwords, ensure_credentials  # noqa: E402
 from flyball.expand import expand, shard_spec  # noqa: E402
 from flyball.kubernetes.client import Client  # noqa: E402
 from flyball.kubernetes.credentials import load as load_access  # noqa: E402
@@ -46,7 +46,7 @@ from flyball.records import Keyspace, Metadata, Shard  # noqa: E402
 from flyball.records.keyspace import KeyspaceSpec  # noqa: E402
 from flyball.records.shard import MemberSpec, MemberStatus, Reign, Role, ShardStatus  # noqa: E402
 from flyball.store.kubernetes import KubernetesRecords  # noqa: E402
-from flyball_operator import naming, wanted  # noqa: E402
+from flyball_operator import naming, private, wanted  # noqa: E402
 from flyball_operator.manifests import claim, pod, start  # noqa: E402
 from flyball_operator.manifests.access import Reader  # noqa: E402
 from flyball_operator.objects import Object, in_namespace  # noqa: E402
@@ -119,7 +119,7 @@ class Place:
         names += [naming.certificate_name(name) for shard in desired for name in shard.members]
         for made in wanted.objects(keyspace, desired, READER).values():
             await self._apply(made)
-        for made in wanted.secrets(keyspace, desired, held, names, datetime.now(UTC)):
+        for made in private.secrets(keyspace, desired, held, names, {}, now=datetime.now(UTC)):
             await self._apply(made)
         (shard,) = desired
         (member,) = shard.members
@@ -139,12 +139,12 @@ class Place:
         await self.records.replace_status(record.model_copy(update={"status": status}))
         await self._run(keyspace, shard.name, member, address)
 
-    async def _held(self, keyspace: Keyspace) -> wanted.Held:
+    async def _held(self, keyspace: Keyspace) -> private.Held:
         credentials = await ensure_credentials(self.secrets, keyspace)
         authority = await self.secrets.get(f"{keyspace.name}-authority")
         if authority is None:
             raise RuntimeError(f"{keyspace.name} has no authority")
-        return wanted.Held(credentials, Pair(authority["certificate"], authority["key"]))
+        return private.Held(credentials, Pair(authority["certificate"], authority["key"]), Passwords())
 
     async def _run(self, keyspace: Keyspace, shard: str, member: str, address: str) -> None:
         """What nodes do."""

@@ -9,27 +9,66 @@ still show a certificate of the former one are trusted until they have got their
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from flyball.certificates import Pair, issue_authority
 from flyball.errors import Code, StoreError
-from flyball.member.accounts import authority_name, credentials_name, wanted_keys
+from flyball.member.accounts import authority_name, credentials_name, user_key, wanted_keys
 from flyball.records import Keyspace
 from flyball.secrets import Secret, Secrets, generate_password
+
+LONGEST_PASSWORD = 255
+"""Characters; the procedure that makes accounts takes no more."""
 
 _OWN = ("certificate", "key")
 _END = "-----END CERTIFICATE-----"
 
 
-async def ensure_credentials(secrets: Secrets, keyspace: Keyspace, given: str | None = None) -> Secret:
+@dataclass(frozen=True, slots=True)
+class Passwords:
+    """The passwords that somebody else keeps, for the accounts that name one.
+
+    :param values: by the account's key in the credentials.
+    :param lacking: why there is none for an account, in words, by the account's name.
+    """
+
+    values: Mapping[str, str] = field(default_factory=dict, repr=False)
+    lacking: Mapping[str, str] = field(default_factory=dict)
+
+
+async def read_passwords(secrets: Secrets, keyspace: Keyspace) -> Passwords:
+    """The passwords that ``passwordSecret`` names; one that is not there is told, and is no error."""
+    values: dict[str, str] = {}
+    lacking: dict[str, str] = {}
+    for user in keyspace.spec.users:
+        if (named := user.password_secret) is None:
+            continue
+        found = await secrets.get(named.name)
+        value = "" if found is None else found.get(named.key, "")
+        if 0 < len(value) <= LONGEST_PASSWORD:
+            values[user_key(user.name)] = value
+        else:
+            seen = "does not exist" if found is None else f"has no {named.key!r}" if not value else "is too long"
+            lacking[user.name] = f"the Secret {named.name!r}, which holds the password of {user.name}, {seen}"
+    return Passwords(values, lacking)
+
+
+async def ensure_credentials(
+    secrets: Secrets, keyspace: Keyspace, given: str | None = None, passwords: Passwords | None = None
+) -> Secret:
     """The keyspace's credentials, made where they are missing.
 
     :param given: as in :func:`ensure_authority`.
+    :param passwords: of accounts whose passwords somebody else keeps; what they lack is not made up.
     """
+    passwords = passwords or Passwords()
     authority = await ensure_authority(secrets, keyspace.name, given)
     name = credentials_name(keyspace.name)
     present: Mapping[str, str] = await secrets.get(name) or {}
-    made = {key: generate_password() for key in wanted_keys(keyspace) - present.keys()}
+    awaited = {user_key(user) for user in passwords.lacking}
+    made = {key: generate_password() for key in wanted_keys(keyspace) - present.keys() - awaited}
+    made |= {key: value for key, value in passwords.values.items() if key not in present}
     made["ca"] = trusted(present.get("ca", ""), authority.certificate)
     if not made.items() <= present.items():
         write = secrets.replace if present else secrets.create

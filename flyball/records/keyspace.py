@@ -75,11 +75,23 @@ class TableSpec(Model):
         return self
 
 
+class SecretKey(Model):
+    """A value in a Secret of the keyspace's namespace."""
+
+    name: Label
+    key: str = Field(default="password", pattern=r"^[-._a-zA-Z0-9]+$", max_length=253)
+
+
 class UserSpec(Model):
-    """An account for applications. It reads and writes rows; ``ddl`` adds the right to change schemas."""
+    """An account for applications. It reads and writes rows; ``ddl`` adds the right to change schemas.
+
+    Its password is made up, unless ``password_secret`` names one (on Kubernetes; a local engine makes up its own). That
+    one is taken over when the account is made; the account waits until it is there, and nothing else does.
+    """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,31}$", description="must not start with flyball")
     ddl: bool = False
+    password_secret: SecretKey | None = None
 
     @model_validator(mode="after")
     def _not_ours(self) -> Self:

@@ -12,17 +12,17 @@ from random import Random
 
 from flyball import declaring
 from flyball.attempts import Attempts
-from flyball.credentials import ensure_credentials
+from flyball.credentials import ensure_credentials, read_passwords
 from flyball.errors import ClusterError, Code, FlyballError
 from flyball.expand import DesiredShard, expand
-from flyball.kubernetes import Api
+from flyball.kubernetes import Api, everything
 from flyball.kubernetes.resources import CLAIMS, EVENTS, PODS, SECRETS, of_record
 from flyball.loop import Outcome
 from flyball.member.accounts import authority_name, credentials_name
 from flyball.records import API_VERSION, Keyspace, Shard
 from flyball.secrets import Secrets
 from flyball.store import ConflictError, Records
-from flyball_operator import naming, steps, wanted
+from flyball_operator import naming, private, steps, wanted
 from flyball_operator.events import event, told_of
 from flyball_operator.manifests import claim, pod, start
 from flyball_operator.manifests.access import Reader
@@ -48,7 +48,7 @@ class Tools:
     random: Random
     clock: Callable[[], float]
     today: Callable[[], datetime]
-    hold: Callable[[Keyspace], Awaitable[wanted.Held | None]]
+    hold: Callable[[Keyspace], Awaitable[private.Held | None]]
 
 
 async def act(tools: Tools, keyspace: Keyspace, step: Step) -> Outcome:
@@ -79,10 +79,8 @@ async def _take(tools: Tools, keyspace: Keyspace, step: Step) -> None:
             await declaring.take(tools.records, keyspace, step, naming.FINALIZER, "")
         case declaring.HoldKeyspace() | declaring.CreateShard() | declaring.ReplaceShard() | declaring.DeleteShard():
             await declaring.take(tools.records, keyspace, step, naming.FINALIZER, "")
-        case steps.MakeCredentials():
-            await ensure_credentials(tools.secrets, keyspace, keyspace.spec.certificates.authority_secret)
-        case steps.WriteSecrets(names):
-            await _write_secrets(tools, keyspace, names)
+        case steps.MakeCredentials() | steps.WriteSecrets() | steps.RemoveSecrets():
+            await _of_secrets(tools, keyspace, step)
         case steps.ApplyObjects(names):
             made = wanted.objects(keyspace, expand(keyspace), tools.reader)
             for wish in (made[name] for name in names):
@@ -92,6 +90,20 @@ async def _take(tools: Tools, keyspace: Keyspace, step: Step) -> None:
                 await _mark(tools, one)
         case _:
             await _of_member(tools, keyspace, step)
+
+
+async def _of_secrets(
+    tools: Tools, keyspace: Keyspace, step: steps.MakeCredentials | steps.WriteSecrets | steps.RemoveSecrets
+) -> None:
+    match step:
+        case steps.MakeCredentials():
+            passwords = await read_passwords(tools.secrets, keyspace)
+            await ensure_credentials(tools.secrets, keyspace, keyspace.spec.certificates.authority_secret, passwords)
+        case steps.WriteSecrets(names):
+            await _write_secrets(tools, keyspace, names)
+        case steps.RemoveSecrets(secrets):
+            for name, uid in secrets:
+                await _gone(tools.api.delete(SECRETS, tools.namespace, name, uid=uid))
 
 
 async def _of_member(tools: Tools, keyspace: Keyspace, step: Step) -> None:
@@ -141,7 +153,10 @@ async def _write_secrets(tools: Tools, keyspace: Keyspace, names: tuple[str, ...
     held = await tools.hold(keyspace)
     if held is None:
         return
-    for secret in wanted.secrets(keyspace, expand(keyspace), held, names, tools.today()):
+    labels = naming.keyspace_labels(keyspace.name)
+    listed = await everything(tools.api, SECRETS, tools.namespace, labels=labels)
+    found = {one["metadata"]["name"]: one for one in listed}
+    for secret in private.secrets(keyspace, expand(keyspace), held, names, found, now=tools.today()):
         await tools.api.apply(SECRETS, in_namespace(secret, tools.namespace), naming.MANAGER, force=True)
 
 

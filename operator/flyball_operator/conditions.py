@@ -58,6 +58,10 @@ def _why_not_ready(view: KeyspaceView, decision: Decision[Step]) -> Iterator[Rea
 
 def _why_not_following(view: KeyspaceView, decision: Decision[Step]) -> Iterator[Reason]:
     """Rolling changes do not make a keyspace less ready; they are told here."""
+    for text in view.lacking.values():
+        yield "PasswordAwaited", text
+    for name in view.differing:
+        yield "PasswordDiffers", f"{name} was made with another password than its Secret holds now; it keeps that one"
     for record in view.shards.values():
         for told in leaving(record):
             yield "MemberLeaves", "; ".join((f"{told.name} leaves shard {record.name}", *decision.awaited))

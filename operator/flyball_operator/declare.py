@@ -21,14 +21,20 @@ from flyball_operator.view import KeyspaceView, MemberView
 def first_spec(view: KeyspaceView, shard: DesiredShard) -> ShardSpec:
     """The spec of a shard that is declared for the first time; every member has its address."""
     members = tuple(_fresh(view, shard, view.member(name)) for name in shard.members)
-    return shard_spec(view.keyspace, shard, members, credentials_name(view.keyspace.name))
+    return _spec(view, shard, members)
 
 
 def next_spec(view: KeyspaceView, shard: DesiredShard, record: Shard) -> ShardSpec:
     """The spec that the shard has next; equal to the present one when nothing changes."""
     members = (*_staying(view, shard, record), *_coming(view, shard, record))
-    wanted = shard_spec(view.keyspace, shard, members, credentials_name(view.keyspace.name))
+    wanted = _spec(view, shard, members)
     return wanted.model_copy(update={"serving": record.spec.serving})
+
+
+def _spec(view: KeyspaceView, shard: DesiredShard, members: tuple[MemberSpec, ...]) -> ShardSpec:
+    """Of the accounts those whose password is there: the topology service could not make the others."""
+    made = shard_spec(view.keyspace, shard, members, credentials_name(view.keyspace.name))
+    return made.model_copy(update={"users": tuple(user for user in made.users if user.name not in view.unknown)})
 
 
 def chosen(view: KeyspaceView, shard: DesiredShard, record: Shard) -> tuple[str, str] | None:

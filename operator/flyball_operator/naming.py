@@ -30,6 +30,9 @@ WISHES = "flyball.dev/wishes"
 APPLIED = "flyball.dev/applied"
 """Annotation: the digest of what was applied."""
 
+TRUSTS_SINCE = "flyball.dev/trusts-since"
+"""Annotation of a member's certificate: when the authorities that it trusts were written."""
+
 PORT = 3306
 
 PRIMARY, REPLICA, NO_ROLE = "primary", "replica", "none"

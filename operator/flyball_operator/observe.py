@@ -5,12 +5,12 @@ stays so for a while; a keyspace needs neither. Everything else that cannot be r
 taken for the whole.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from flyball.attempts import Attempts
-from flyball.credentials import ensure_authority
+from flyball.credentials import ensure_authority, read_passwords
 from flyball.errors import ClusterError, Code, InputError
 from flyball.expand import DesiredShard, expand
 from flyball.kubernetes import Resource
@@ -19,7 +19,7 @@ from flyball.leaving import ordinal
 from flyball.member.accounts import authority_name, credentials_name
 from flyball.records import Keyspace, Shard
 from flyball.secrets import Secrets
-from flyball_operator import naming, wanted
+from flyball_operator import naming, private, wanted
 from flyball_operator.manifests.access import Reader
 from flyball_operator.objects import Object
 from flyball_operator.reading import read_claim, read_pod
@@ -83,25 +83,33 @@ class Observer:
         _check_names(desired)
         found = {wanted.label(one): one for kind in wanted.KINDS for one in await source.objects(kind, name)}
         held = await _hold(source.secrets, keyspace)
-        complete = wanted.is_complete(keyspace, held)
+        complete = private.is_complete(keyspace, held)
         stale: tuple[str, ...] = ()
+        spent: tuple[tuple[str, str], ...] = ()
+        members = await self._members(source, keyspace, desired, shards)
         if held is not None and complete:
             present = {one["metadata"]["name"]: one for one in await source.objects(SECRETS, name)}
-            stale = wanted.stale_secrets(keyspace, desired, held, present, self._eyes.today())
+            stale = private.stale_secrets(keyspace, desired, held, present, self._eyes.today())
+            living = [*(name for shard in desired for name in shard.members), *_declared(shards, members)]
+            spent = private.spent_secrets(keyspace, living, present)
         now = self._eyes.clock()
         return KeyspaceView(
             keyspace=keyspace,
             desired=desired,
             shards=shards,
-            members=await self._members(source, keyspace, desired, shards),
+            members=members,
             failovers=failovers,
             credentials=complete,
+            lacking=held.passwords.lacking if held is not None else {},
+            unknown=private.without_password(keyspace, held),
+            differing=private.differing(held),
             stale=stale,
+            spent=spent,
             unapplied=wanted.unapplied(wanted.objects(keyspace, desired, self._eyes.reader), found),
             resting=frozenset(shard for shard in shards if self._eyes.attempts.rests(shard, now)),
         )
 
-    async def hold(self, keyspace: Keyspace) -> wanted.Held | None:
+    async def hold(self, keyspace: Keyspace) -> private.Held | None:
         """The keyspace's secrets; None while they are not made."""
         return await _hold(self._server.secrets, keyspace)
 
@@ -167,12 +175,19 @@ class Observer:
         return found
 
 
-async def _hold(secrets: Secrets, keyspace: Keyspace) -> wanted.Held | None:
+def _declared(shards: Mapping[str, Shard], members: Mapping[str, MemberView]) -> Iterator[str]:
+    """Members that a Shard names, and those that have a pod still."""
+    yield from (member.name for shard in shards.values() for member in shard.spec.members)
+    yield from (member.name for member in members.values() if member.pod is not None)
+
+
+async def _hold(secrets: Secrets, keyspace: Keyspace) -> private.Held | None:
     given = keyspace.spec.certificates.authority_secret
     credentials = await secrets.get(credentials_name(keyspace.name))
     if credentials is None or (given is None and await secrets.get(authority_name(keyspace.name)) is None):
         return None
-    return wanted.Held(credentials, await ensure_authority(secrets, keyspace.name, given))
+    passwords = await read_passwords(secrets, keyspace)
+    return private.Held(credentials, await ensure_authority(secrets, keyspace.name, given), passwords)
 
 
 def _check_names(desired: tuple[DesiredShard, ...]) -> None:

@@ -37,6 +37,7 @@ from flyball_operator.steps import (
     MakePod,
     MarkPods,
     RemoveClaim,
+    RemoveSecrets,
     Step,
     WriteSecrets,
 )
@@ -99,6 +100,8 @@ def _candidates(view: KeyspaceView) -> Iterator[Step]:
         yield from _declarations(view, shard)
     yield from _departures(view)
     yield from _growths(view)
+    if view.spent:
+        yield RemoveSecrets(view.spent)
     yield from (RemoveClaim(claim.name, claim.uid) for claim in orphans_to_remove(view))
 
 

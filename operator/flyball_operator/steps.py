@@ -29,6 +29,13 @@ class WriteSecrets:
 
 
 @dataclass(frozen=True, slots=True)
+class RemoveSecrets:
+    """Delete the Secrets of members and accounts that are no more, by name and uid."""
+
+    secrets: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ApplyObjects:
     """Apply Services, disruption budgets, policies, the members' program: whatever is not as it should be."""
 
@@ -120,6 +127,7 @@ Step = (
     RecordStep
     | MakeCredentials
     | WriteSecrets
+    | RemoveSecrets
     | ApplyObjects
     | MakeClaim
     | AdoptClaim
@@ -151,6 +159,6 @@ def in_words(step: Step) -> str:
             parts.extend(names)
         case MarkPods(marks):
             parts.extend(f"{mark.pod}={mark.role}" for mark in marks)
-        case DeletePods(pods):
-            parts.extend(name for name, _ in pods)
+        case DeletePods(named) | RemoveSecrets(named):
+            parts.extend(name for name, _ in named)
     return " ".join(parts)

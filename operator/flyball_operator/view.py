@@ -91,7 +91,11 @@ class KeyspaceView:
     :param members: everything that is desired, declared in a Shard, or has a pod or a claim.
     :param failovers: its Failovers that have not ended.
     :param credentials: its credentials are complete.
+    :param lacking: why the password of an account that names a Secret cannot be read, by the account's name.
+    :param unknown: the accounts that have no password yet.
     :param stale: the Secrets that are missing, or not as they should be, by name.
+    :param differing: the accounts whose Secret holds another password than they were made with.
+    :param spent: the Secrets of members and accounts that are no more, by name and uid.
     :param unapplied: the other objects that are missing, or not as they should be, by kind and name.
     :param resting: shards whose primary was asked to move a moment ago.
     """
@@ -102,7 +106,11 @@ class KeyspaceView:
     members: Mapping[str, MemberView] = field(default_factory=dict)
     failovers: tuple[Failover, ...] = ()
     credentials: bool = False
+    lacking: Mapping[str, str] = field(default_factory=dict)
+    unknown: frozenset[str] = frozenset()
     stale: tuple[str, ...] = ()
+    differing: tuple[str, ...] = ()
+    spent: tuple[tuple[str, str], ...] = ()
     unapplied: tuple[str, ...] = ()
     resting: frozenset[str] = frozenset()
 

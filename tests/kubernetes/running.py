@@ -1,12 +1,13 @@
 """A real API server for tests: etcd and kube-apiserver as processes on loopback, with no nodes and no controllers."""
 
 import secrets
+import signal
 import socket
 import ssl
 import subprocess
 import time
 import urllib.request
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import yaml
@@ -17,48 +18,89 @@ LIMIT = 180
 """Seconds that the server may take to be ready; load makes 5 into 60."""
 
 
+class ApiServer:
+    """A server that can be stopped, killed and started again; what it keeps lies in etcd.
+
+    :ivar kubeconfig: an administrator's.
+    """
+
+    def __init__(self, programs: Path, home: Path, etcd: int) -> None:
+        self._programs, self._home, self._etcd, self._port = programs, home, etcd, free_port()
+        self._token = secrets.token_hex(16)
+        self._tokens = home / "tokens.csv"
+        self._tokens.write_text(f"{self._token},admin,admin,system:masters\n")
+        self._tokens.chmod(0o600)
+        _key(home / "accounts.key")
+        self._running = ExitStack()
+        self._process: subprocess.Popen | None = None
+        self.start()
+        self.kubeconfig = _kubeconfig(home, self._port, self._token)
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        log = self._home / "kube-apiserver.log"
+        self._process = self._running.enter_context(
+            _process(
+                log,
+                self._programs / "kube-apiserver",
+                etcd_servers=f"http://127.0.0.1:{self._etcd}",
+                bind_address="127.0.0.1",
+                advertise_address="127.0.0.1",
+                secure_port=self._port,
+                cert_dir=self._home / "certificates",
+                token_auth_file=self._tokens,
+                service_account_issuer="https://kubernetes.default.svc.cluster.local",
+                service_account_key_file=self._home / "accounts.key",
+                service_account_signing_key_file=self._home / "accounts.key",
+                service_cluster_ip_range="10.96.0.0/16",
+                authorization_mode="RBAC",
+                disable_admission_plugins="ServiceAccount",
+                endpoint_reconciler_type="none",
+            )
+        )
+        _wait_until_ready(self._port, self._token, self._process, log)
+
+    def kill(self) -> None:
+        """It is gone at once."""
+        self._running.close()
+
+    def halt(self) -> None:
+        """It does not answer: connections stand, and nothing comes."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """It answers again."""
+        self._process.send_signal(signal.SIGCONT)
+
+
+@contextmanager
+def controlled_api_server(programs: Path, home: Path):
+    """Start a server whose data lies in ``home``; gives its :class:`ApiServer`."""
+    etcd, peers = free_port(), free_port()
+    with _process(
+        home / "etcd.log",
+        programs / "etcd",
+        data_dir=home / "etcd",
+        unsafe_no_fsync=None,
+        log_level="warn",
+        listen_client_urls=f"http://127.0.0.1:{etcd}",
+        advertise_client_urls=f"http://127.0.0.1:{etcd}",
+        listen_peer_urls=f"http://127.0.0.1:{peers}",
+        initial_advertise_peer_urls=f"http://127.0.0.1:{peers}",
+        initial_cluster=f"default=http://127.0.0.1:{peers}",
+    ):
+        server = ApiServer(programs, home, etcd)
+        try:
+            yield server
+        finally:
+            server.kill()
+
+
 @contextmanager
 def api_server(programs: Path, home: Path):
     """Start a server whose data lies in ``home``; gives the path of an administrator's kubeconfig."""
-    etcd, peers, port = _free_port(), _free_port(), _free_port()
-    token = secrets.token_hex(16)
-    tokens = home / "tokens.csv"
-    tokens.write_text(f"{token},admin,admin,system:masters\n")
-    tokens.chmod(0o600)
-    _key(home / "accounts.key")
-    with (
-        _process(
-            home / "etcd.log",
-            programs / "etcd",
-            data_dir=home / "etcd",
-            unsafe_no_fsync=None,
-            log_level="warn",
-            listen_client_urls=f"http://127.0.0.1:{etcd}",
-            advertise_client_urls=f"http://127.0.0.1:{etcd}",
-            listen_peer_urls=f"http://127.0.0.1:{peers}",
-            initial_advertise_peer_urls=f"http://127.0.0.1:{peers}",
-            initial_cluster=f"default=http://127.0.0.1:{peers}",
-        ),
-        _process(
-            home / "kube-apiserver.log",
-            programs / "kube-apiserver",
-            etcd_servers=f"http://127.0.0.1:{etcd}",
-            bind_address="127.0.0.1",
-            advertise_address="127.0.0.1",
-            secure_port=port,
-            cert_dir=home / "certificates",
-            token_auth_file=tokens,
-            service_account_issuer="https://kubernetes.default.svc.cluster.local",
-            service_account_key_file=home / "accounts.key",
-            service_account_signing_key_file=home / "accounts.key",
-            service_cluster_ip_range="10.96.0.0/16",
-            authorization_mode="RBAC",
-            disable_admission_plugins="ServiceAccount",
-            endpoint_reconciler_type="none",
-        ) as server,
-    ):
-        _wait_until_ready(port, token, server, home / "kube-apiserver.log")
-        yield _kubeconfig(home, port, token)
+    with controlled_api_server(programs, home) as server:
+        yield server.kubeconfig
 
 
 def _kubeconfig(home: Path, port: int, token: str) -> Path:
@@ -116,7 +158,7 @@ def _key(path: Path) -> None:
     path.chmod(0o600)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with closing(socket.socket()) as listener:
         listener.bind(("127.0.0.1", 0))
         return listener.getsockname()[1]

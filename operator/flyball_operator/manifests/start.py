@@ -6,6 +6,7 @@ mysqld makes, never the seed of the replication passwords, a user's password, or
 
 import base64
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
@@ -17,6 +18,9 @@ from flyball.records import Keyspace
 from flyball_operator import naming
 from flyball_operator.manifests.digest import digest, sealed
 from flyball_operator.objects import Object
+
+ACCOUNT_TYPE = "kubernetes.io/basic-auth"
+"""The type of the Secret that an application logs in with."""
 
 
 @cache
@@ -48,22 +52,31 @@ def start_secret(keyspace: Keyspace, credentials: Mapping[str, str]) -> Object:
     return sealed(_secret(keyspace, name, {"init.sql": render(passwords), "engine.cnf": client}))
 
 
-def certificate_secret(keyspace: Keyspace, shard: str, member: str, authority: str, pair: Pair) -> Object:
-    """The Secret with a member's certificate; ``authority`` is what the member trusts."""
+@dataclass(frozen=True, slots=True, repr=False)
+class Trust:
+    """What a member trusts, and since when. Never printed, for it stands beside a key."""
+
+    authorities: str
+    since: str
+
+
+def certificate_secret(keyspace: Keyspace, shard: str, member: str, trust: Trust, pair: Pair) -> Object:
+    """The Secret with a member's certificate."""
     made = _secret(
         keyspace,
         naming.certificate_name(member),
-        {"ca.crt": authority, "tls.crt": pair.certificate, "tls.key": pair.key},
+        {"ca.crt": trust.authorities, "tls.crt": pair.certificate, "tls.key": pair.key},
         kind="kubernetes.io/tls",
     )
     made["metadata"]["labels"] = naming.member_labels(keyspace.name, shard, member)
+    made["metadata"]["annotations"][naming.TRUSTS_SINCE] = trust.since
     return sealed(made)
 
 
 def user_secret(keyspace: Keyspace, user: str, credentials: Mapping[str, str]) -> Object:
     """The Secret that an application reads its account from."""
     values = {"username": user, "password": credentials[f"user-{user}"], "ca.crt": credentials["ca"]}
-    return sealed(_secret(keyspace, naming.user_name(keyspace.name, user), values, kind="kubernetes.io/basic-auth"))
+    return sealed(_secret(keyspace, naming.user_name(keyspace.name, user), values, kind=ACCOUNT_TYPE))
 
 
 def _secret(keyspace: Keyspace, name: str, values: Mapping[str, str], kind: str = "Opaque") -> Object:

@@ -11,6 +11,7 @@ import pytest
 from flyball.attempts import Attempts
 from flyball.certificates import issue_authority
 from flyball.controller import Deadlines, record_pass, take_step
+from flyball.credentials import Passwords
 from flyball.expand import expand
 from flyball.kubernetes import everything
 from flyball.kubernetes.resources import CLAIMS, PODS, SECRETS, SERVICE_ACCOUNTS
@@ -20,7 +21,7 @@ from flyball.records.keyspace import KeyspaceSpec
 from flyball.records.shard import Intent, MemberStatus, Reign, Release, Role
 from flyball.stability import Backoff
 from flyball.store.memory import MemoryRecords
-from flyball_operator import naming, wanted
+from flyball_operator import naming, private, wanted
 from flyball_operator.acts import Tools
 from flyball_operator.controller import KeyspaceController
 from flyball_operator.manifests import claim, pod
@@ -71,12 +72,12 @@ async def ready(place):
 def every_object(declared: Keyspace) -> dict[str, dict]:
     authority = issue_authority("commerce", datetime.now(UTC))
     passwords = {key: f"{key}-password" for key in ("topology", "clone", "engine", "replica-seed", "user-app")}
-    held = wanted.Held({**passwords, "ca": authority.certificate}, authority)
+    held = private.Held({**passwords, "ca": authority.certificate}, authority, Passwords())
     desired = expand(declared)
     names = ["commerce-member", "commerce-user-app", f"{ONE}-tls"]
     made = wanted.objects(declared, desired, READER)
     now = datetime.now(UTC)
-    return made | {wanted.label(one): one for one in wanted.secrets(declared, desired, held, names, now)}
+    return made | {wanted.label(one): one for one in private.secrets(declared, desired, held, names, {}, now=now)}
 
 
 @pytest.mark.parametrize("spec", [{"users": [{"name": "app"}]}, RICH], ids=["plain", "rich"])

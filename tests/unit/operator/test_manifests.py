@@ -237,14 +237,14 @@ def test_an_application_learns_its_own_password_alone():
 def test_a_certificate_secret_holds_what_mysqld_loads():
     authority = issue_authority("commerce", NOW)
     pair = issue_member(authority, "m.commerce.flyball.internal", (), NOW)
-    made = start.certificate_secret(keyspace(), SHARD, MEMBER, authority.certificate, pair)
+    made = start.certificate_secret(keyspace(), SHARD, MEMBER, start.Trust(authority.certificate, ""), pair)
     assert decoded(made) == {"ca.crt": authority.certificate, "tls.crt": pair.certificate, "tls.key": pair.key}
     assert made["metadata"]["name"] == f"{MEMBER}-tls"
 
 
 def test_a_secret_that_changes_has_another_digest_and_shows_nothing_of_itself():
-    one = start.certificate_secret(keyspace(), SHARD, MEMBER, "CA", Pair("c1", "k1"))
-    other = start.certificate_secret(keyspace(), SHARD, MEMBER, "CA", Pair("c2", "k2"))
+    one = start.certificate_secret(keyspace(), SHARD, MEMBER, start.Trust("CA", ""), Pair("c1", "k1"))
+    other = start.certificate_secret(keyspace(), SHARD, MEMBER, start.Trust("CA", ""), Pair("c2", "k2"))
     seals = [made["metadata"]["annotations"][naming.APPLIED] for made in (one, other)]
     assert seals[0] != seals[1]
     assert all(re.fullmatch("[0-9a-f]{16}", seal) for seal in seals)
