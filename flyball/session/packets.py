@@ -9,6 +9,7 @@ import struct
 from dataclasses import dataclass, field
 
 SSL = 0x0800
+LOCAL_FILES = 0x0080
 MORE_RESULTS = 0x0008
 _CAPABILITIES = (
     0x0001  # LONG_PASSWORD
@@ -20,7 +21,7 @@ _CAPABILITIES = (
     | 0x80000  # PLUGIN_AUTH
     | SSL
 )
-_LARGEST_PACKET = 0xFFFFFF
+LARGEST_PACKET = 0xFFFFFF
 _UTF8MB4 = 45
 PLUGIN = "caching_sha2_password"
 
@@ -46,7 +47,7 @@ class Failure:
 
 def frame(payload: bytes, sequence: int) -> bytes:
     """Return ``payload`` with its header; one packet, so less than 16 MiB."""
-    if len(payload) >= _LARGEST_PACKET:
+    if len(payload) >= LARGEST_PACKET:
         raise ValueError(f"a statement of {len(payload)} bytes does not fit a packet")
     return struct.pack("<I", len(payload) | (sequence & 0xFF) << 24) + payload
 
@@ -62,15 +63,18 @@ def greeting(payload: bytes) -> Greeting:
     return Greeting(version, connection_id, (first + rest)[:20], low | high << 16)
 
 
-def ssl_request() -> bytes:
-    """Ask for TLS, before anything about the account is said."""
-    return struct.pack("<IIB23x", _CAPABILITIES, _LARGEST_PACKET, _UTF8MB4)
+def ssl_request(more: int = 0) -> bytes:
+    """Ask for TLS, before anything about the account is said.
+
+    :param more: capabilities besides those that every session has, ``LOCAL_FILES`` say.
+    """
+    return struct.pack("<IIB23x", _CAPABILITIES | more, LARGEST_PACKET, _UTF8MB4)
 
 
-def login(user: str, password: str, nonce: bytes) -> bytes:
-    """The login packet for caching_sha2_password."""
+def login(user: str, password: str, nonce: bytes, more: int = 0) -> bytes:
+    """The login packet for caching_sha2_password; ``more`` as in ``ssl_request``."""
     proof = scramble(password, nonce)
-    return ssl_request() + user.encode() + b"\0" + bytes([len(proof)]) + proof + PLUGIN.encode() + b"\0"
+    return ssl_request(more) + user.encode() + b"\0" + bytes([len(proof)]) + proof + PLUGIN.encode() + b"\0"
 
 
 def scramble(password: str, nonce: bytes) -> bytes:
@@ -125,13 +129,13 @@ class Response:
                 self._in_rows = True
             return False
         if head == 0x00:
-            _, at = _length(payload, 1)
-            _, at = _length(payload, at)
+            _, at = length(payload, 1)
+            _, at = length(payload, at)
             return not struct.unpack_from("<H", payload, at)[0] & MORE_RESULTS
         if head == 0xFF:
             self.failure = failure(payload)
             return True
-        self._awaited, _ = _length(payload, 0)
+        self._awaited, _ = length(payload, 0)
         self.columns, self.payloads = [], []
         return False
 
@@ -193,7 +197,7 @@ def cell(payload: bytes, at: int) -> tuple[bytes | None, int]:
     if size == 0xFB:
         return None, at
     if size > 0xFB:
-        size, at = _length(payload, at - 1)
+        size, at = length(payload, at - 1)
     return payload[at : at + size], at + size
 
 
@@ -220,16 +224,16 @@ def _column_name(payload: bytes) -> str:
     if name is None:
         at = 0
         for _ in range(4):
-            size, at = _length(payload, at)
+            size, at = length(payload, at)
             at += size
-        size, at = _length(payload, at)
+        size, at = length(payload, at)
         name = payload[at : at + size].decode()
         if len(_names) < 1000:
             _names[payload] = name
     return name
 
 
-def _length(payload: bytes, at: int) -> tuple[int, int]:
+def length(payload: bytes, at: int) -> tuple[int, int]:
     """A length-encoded integer at ``at``, and where what follows begins."""
     first = payload[at]
     if first < 0xFB:

@@ -35,6 +35,16 @@ class OpenChannel(Act):
 
 
 @dataclass(frozen=True, slots=True)
+class HoldChannel(Act):
+    """Apply nothing more that comes by that channel, but what leads to ``upto``, while it goes on receiving.
+    ``OpenChannel`` lets it go on.
+    """
+
+    producer: str
+    upto: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class CloseChannel(Act):
     """End that channel, and forget it; with the last one, ``STRICT`` again."""
 
