@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from flyball.loop import Loop
-from flyball.records import Failover, Keyspace, Record, Shard
+from flyball.records import Failover, Keyspace, Record, Reshard, Shard
 from flyball.store import Deleted, Records, Synced, Unreadable
 from flyball.store.known import Known
 
@@ -20,11 +20,13 @@ async def follow_records(
     loop: Loop[str, Any, Any],
     *,
     failovers: bool = False,
+    reshards: bool = False,
     known: Known | None = None,
 ) -> None:
     """Hand every keyspace to the loop, and wake it when its record or one of its Shards changes; never returns.
 
     :param failovers: wake it when a Failover of it changes, too.
+    :param reshards: the same for a Reshard.
     :param known: keeps what the watches tell.
     """
     known = known or Known()
@@ -53,3 +55,5 @@ async def follow_records(
         following.create_task(of(Shard, lambda shard: str(shard.spec.keyspace)))
         if failovers:
             following.create_task(of(Failover, lambda failover: str(failover.spec.keyspace)))
+        if reshards:
+            following.create_task(of(Reshard, lambda reshard: str(reshard.spec.keyspace)))

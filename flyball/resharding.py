@@ -8,7 +8,8 @@ A reshard that was refused, cancelled or reversed is not begun again by itself. 
 a condition, until the ranges that it declares are other ones, or a person asks again.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from itertools import count
 
 from flyball.expand import DesiredShard, desired_shard, expand, incarnation_of, shard_name
 from flyball.keyrange import KeyRange
@@ -20,6 +21,10 @@ from flyball.records.reshard import ReshardSpec, StepName
 
 SPEC_NOT_FOLLOWED = "SpecNotFollowed"
 """The declared key ranges are not those that serve, and nobody moves rows."""
+
+
+AGAIN = "flyball.dev/again-after"
+"""The label with which a person asks again for what the reshard of that name ended without doing."""
 
 
 def shards_of(keyspace: Keyspace, reshards: Iterable[Reshard]) -> tuple[DesiredShard, ...]:
@@ -46,12 +51,10 @@ def is_serving(keyspace: Keyspace, shard: str, present: bool) -> bool:  # noqa: 
     return any(route.shard == shard for route in routing) if routing else present
 
 
-def wanted_reshard(
-    keyspace: Keyspace, reshards: Iterable[Reshard], incarnations: Mapping[KeyRange, int]
-) -> Reshard | None:
+def wanted_reshard(keyspace: Keyspace, reshards: Iterable[Reshard], taken: Iterable[str]) -> Reshard | None:
     """The reshard that the spec asks for now; ``None`` where it asks for none, or another one goes on.
 
-    :param incarnations: the highest that is known of each key range, be it of an orphan.
+    :param taken: names of shards that the new ones must not bear: of records, and of whatever orphans left.
     """
     reshards = tuple(reshards)
     if keyspace.metadata.deletion_requested or keyspace.spec.paused or live(reshards) is not None:
@@ -60,10 +63,8 @@ def wanted_reshard(
     if not ranges or _abandoned(keyspace, reshards) is not None:
         return None
     policy = keyspace.spec.reshard
-    targets = tuple(
-        ShardRoute(range=str(part), shard=shard_name(keyspace.name, part, incarnations.get(part, 0) + 1))
-        for part in ranges
-    )
+    names = {*taken, *(route.shard for one in reshards if has_passed(one) for route in one.spec.targets)}
+    targets = tuple(ShardRoute(range=str(part), shard=_free_name(keyspace, part, names)) for part in ranges)
     spec = ReshardSpec(
         keyspace=keyspace.name,
         generation=keyspace.metadata.generation,
@@ -73,7 +74,7 @@ def wanted_reshard(
         keep_for=policy.keep_for,
         reason="the keyspace declares other key ranges",
     )
-    return Reshard(metadata=Metadata(name=_name(keyspace)), spec=spec)
+    return Reshard(metadata=Metadata(name=_name(keyspace, {one.name for one in reshards})), spec=spec)
 
 
 def not_followed(keyspace: Keyspace, reshards: Iterable[Reshard]) -> Condition:
@@ -112,6 +113,14 @@ def has_passed(reshard: Reshard) -> bool:
     return check is not None and check.state is StepState.DONE
 
 
+def is_of_the_past(shard: str, reshards: Iterable[Reshard]) -> bool:
+    """Whether a reshard that has ended names the shard."""
+    return any(
+        one.status.outcome.ended and any(route.shard == shard for route in (*one.spec.sources, *one.spec.targets))
+        for one in reshards
+    )
+
+
 def is_only_a_copy(shard: str, reshards: Iterable[Reshard]) -> bool:
     """Whether a shard that is not meant any more never served: a target of a reshard that was cancelled."""
     return any(
@@ -126,8 +135,20 @@ def _abandoned(keyspace: Keyspace, reshards: tuple[Reshard, ...]) -> Reshard | N
     newest = max(reshards, key=lambda one: (one.metadata.created, one.name), default=None)
     if newest is None or not wanted or newest.status.outcome is Outcome.SUCCEEDED:
         return None
+    if keyspace.metadata.labels.get(AGAIN) == newest.name:
+        return None
     asked = {KeyRange.parse(route.range) for route in newest.spec.targets}
-    return newest if newest.status.outcome.ended and asked == set(wanted) else None
+    if not newest.status.outcome.ended or asked != set(wanted) or _was_followed_since(keyspace, newest):
+        return None
+    return newest
+
+
+def _was_followed_since(keyspace: Keyspace, reshard: Reshard) -> bool:
+    """Whether a later edit than the reshard's declared what serves: the same may be asked again."""
+    return any(
+        one.type == SPEC_NOT_FOLLOWED and one.reason == "Followed" and one.observed_generation > reshard.spec.generation
+        for one in keyspace.status.conditions
+    )
 
 
 def _difference(keyspace: Keyspace) -> tuple[tuple[ShardRoute, ...], tuple[KeyRange, ...]]:
@@ -145,7 +166,14 @@ def _shard(keyspace: Keyspace, route: ShardRoute) -> DesiredShard:
     return desired_shard(keyspace, part, incarnation_of(keyspace.name, part, route.shard))
 
 
-def _name(keyspace: Keyspace) -> str:
-    """It says which edit it carries out; each edit has one reshard at most."""
-    suffix = f"-reshard-{keyspace.metadata.generation}"
-    return keyspace.name[: LONGEST_NAME - len(suffix)].rstrip("-") + suffix
+def _free_name(keyspace: Keyspace, part: KeyRange, taken: set[str]) -> str:
+    """The name of the first incarnation that nothing bears, and nothing has borne."""
+    return next(name for n in count(1) if (name := shard_name(keyspace.name, part, n)) not in taken)
+
+
+def _name(keyspace: Keyspace, taken: set[str]) -> str:
+    """It says which edit it carries out, and the how manieth reshard for it this is."""
+    edit = f"-reshard-{keyspace.metadata.generation}"
+    suffixes = (edit if n == 1 else f"{edit}-{n}" for n in count(1))
+    names = (keyspace.name[: LONGEST_NAME - len(suffix)].rstrip("-") + suffix for suffix in suffixes)
+    return next(name for name in names if name not in taken)

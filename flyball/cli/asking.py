@@ -36,6 +36,11 @@ _NEXT = {
     Code.RECORD_OLDER_THAN_MEMBERS: "`flyball adopt` takes over the term that the members know.",
     Code.LINE_INCOMPLETE: "Bring the missing members back.",
     Code.NOT_EMPTY: "`flyball release` lets the member go, once what it holds is not needed any more.",
+    Code.TOO_LATE: "`flyball workflow show` tells how far it is; `reverse` and `complete` end what has switched.",
+    Code.NO_WAY_BACK: "`flyball workflow cancel` takes away what has not switched yet.",
+    Code.RESHARD_REFUSED: "Mend what is named, then ask again with `flyball reshard`.",
+    Code.SCHEMA_CHANGED: "`flyball workflow cancel`, then ask again with `flyball reshard`.",
+    Code.ROWS_DIFFER: "`flyball verify` tells where; `flyball workflow cancel` leaves the sources as they are.",
     Code.NO_SUCH_OBJECT: "`flyball status` shows what there is.",
 }
 """What a person can do about a refusal, by its code."""

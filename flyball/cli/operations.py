@@ -56,7 +56,7 @@ def pause(
     shards = board.shards_of(meant)
     shard = shards[0].name if meant.shard is not None else None
     spec = OperationSpec(type=OperationType.PAUSE, keyspace=meant.keyspace, shard=shard, reason=reason)
-    _say(place, board, spec, timeout if wait and shards else None, output)
+    say(place, board, spec, timeout if wait and shards else None, output)
 
 
 @app.command(epilog="Example:  flyball resume commerce/80-")
@@ -68,7 +68,7 @@ def resume(
     meant = Target.parse(target)
     shards = board.shards_of(meant)
     shard = shards[0].name if meant.shard is not None else None
-    _lift(place, board, OperationSpec(type=OperationType.PAUSE, keyspace=meant.keyspace, shard=shard), output)
+    take_back(place, board, OperationSpec(type=OperationType.PAUSE, keyspace=meant.keyspace, shard=shard), output)
 
 
 @app.command(epilog="Examples:  flyball fence commerce/80- commerce-80-x-2  |  flyball fence commerce/80- 2 --lift")
@@ -88,9 +88,9 @@ def fence(
     place, board = _look(context, home)
     spec = _about_member(board, OperationType.FENCE, target, member, reason)
     if lift:
-        _lift(place, board, spec, output)
+        take_back(place, board, spec, output)
     else:
-        _say(place, board, spec, timeout if wait else None, output)
+        say(place, board, spec, timeout if wait else None, output)
 
 
 @app.command(epilog="Example:  flyball reseed commerce/80- commerce-80-x-2")
@@ -112,7 +112,7 @@ def reseed(
     errant = _errant(board, spec)
     if errant:
         confirm(f"{spec.member} alone holds {errant}; that will be gone.", spec.member or "", yes=yes)
-    _say(place, board, spec, timeout if wait else None, output)
+    say(place, board, spec, timeout if wait else None, output)
 
 
 @app.command(epilog="Example:  flyball release commerce/80- commerce-80-x-2")
@@ -138,7 +138,7 @@ def release(
             Code.BAD_USAGE, f"{spec.member} is not held; held in {shard.name}: {held}", "There is nothing to release."
         )
     confirm(f"{spec.member} may hold writes that were given up; after this they can be lost.", spec.member, yes=yes)
-    _say(place, board, spec, timeout if wait else None, output)
+    say(place, board, spec, timeout if wait else None, output)
 
 
 @app.command(epilog="Example:  flyball adopt commerce/80-")
@@ -156,7 +156,7 @@ def adopt(
     place, board = _look(context, home)
     shard = find_shard(board.shards.values(), Target.parse(target))
     spec = OperationSpec(type=OperationType.ADOPT, keyspace=shard.spec.keyspace, shard=shard.name, reason=reason)
-    _say(place, board, spec, timeout if wait else None, output)
+    say(place, board, spec, timeout if wait else None, output)
 
 
 def _look(context: typer.Context, home: HomeOption) -> tuple[Place, Board]:
@@ -180,13 +180,12 @@ def _standing(board: Board, spec: OperationSpec) -> list[Operation]:
     return [
         operation
         for operation in board.operations.values()
-        if (operation.spec.type, operation.spec.keyspace, operation.spec.shard, operation.spec.member)
-        == (spec.type, spec.keyspace, spec.shard, spec.member)
+        if operation.spec.model_copy(update={"reason": spec.reason}) == spec
         and (spec.type in STANDING or not operation.status.outcome.ended)
     ]
 
 
-def _say(place: Place, board: Board, spec: OperationSpec, limit: float | None, output: Format) -> None:
+def say(place: Place, board: Board, spec: OperationSpec, limit: float | None, output: Format) -> None:
     """Create the record unless the same word stands already; wait until it was heard, or done."""
     standing = _standing(board, spec)
 
@@ -194,7 +193,7 @@ def _say(place: Place, board: Board, spec: OperationSpec, limit: float | None, o
         if standing:
             asked = standing[0]
         else:
-            name = new_name(str(spec.type), spec.member or spec.shard or spec.keyspace)
+            name = new_name(str(spec.type), spec.workflow or spec.member or spec.shard or spec.keyspace)
             asked = await records.create(Operation(metadata=Metadata(name=name), spec=spec))
         if limit is None:
             return asked
@@ -206,10 +205,10 @@ def _say(place: Place, board: Board, spec: OperationSpec, limit: float | None, o
     conclude(result)
 
 
-def _lift(place: Place, board: Board, spec: OperationSpec, output: Format) -> None:
+def take_back(place: Place, board: Board, spec: OperationSpec, output: Format) -> None:
     """Delete the records of a word that stands."""
     standing = _standing(board, spec)
-    about = spec.member or spec.shard or spec.keyspace
+    about = spec.workflow or spec.member or spec.shard or spec.keyspace
     if not standing:
         raise _nothing_to_lift(board, spec, about)
 

@@ -101,7 +101,26 @@ def story(workflow: Workflow) -> Group:
     if isinstance(workflow, Operation):
         head += [f"phase: {workflow.status.phase}"] if workflow.status.phase is not None else []
         head += [f"evidence: {workflow.status.evidence}"] if workflow.status.evidence else []
+    if isinstance(workflow, Reshard):
+        head += _reshard_lines(workflow)
     return Group(Text("\n".join(head)), *(Text(step_line(step)) for step in workflow.status.steps))
+
+
+def _reshard_lines(reshard: Reshard) -> list[str]:
+    """Where a reshard stands, in rows, bytes and what it waits for."""
+    status = reshard.status
+    lines = [f"{route.range:>10}  {route.shard}  source" for route in reshard.spec.sources]
+    lines += [f"{route.range:>10}  {route.shard}  target" for route in reshard.spec.targets]
+    for one in status.progress:
+        done = f"{one.rows} of about {max(one.rows, one.rows_expected)} rows, {one.size / 1e6:.1f} MB"
+        lines.append(f"{one.table}: {done}{', done' if one.is_done else ''}")
+    if status.eta is not None:
+        lines.append(f"the present step ends in about {status.eta:.0f} s")
+    if status.cutovers:
+        lines.append(f"cutovers that were undone: {status.cutovers}")
+    if not status.outcome.ended:
+        lines += [f"awaited: {'; '.join(status.awaited)}"] if status.awaited else []
+    return lines
 
 
 def step_line(step: Step) -> str:

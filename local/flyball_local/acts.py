@@ -18,7 +18,7 @@ from flyball.credentials import ensure_credentials
 from flyball.errors import FlyballError
 from flyball.loop import Outcome
 from flyball.member.accounts import authority_name, credentials_name
-from flyball.records import Failover, Keyspace, Metadata, Shard
+from flyball.records import Failover, Keyspace, Metadata, Reshard, Shard
 from flyball.records.failover import FailoverSpec
 from flyball.secrets import Secrets
 from flyball.store import Records
@@ -60,7 +60,13 @@ async def act(tools: Tools, keyspace: Keyspace, step: steps.Step) -> Outcome:
             await _finalizer(tools, keyspace, step)
         case steps.MakeCredentials():
             await ensure_credentials(tools.secrets, keyspace)
-        case steps.CreateShard() | steps.ReplaceShard() | steps.DeleteShard():
+        case (
+            steps.CreateShard()
+            | steps.ReplaceShard()
+            | steps.DeleteShard()
+            | steps.CreateReshard()
+            | steps.DeleteReshard()
+        ):
             await _declare(tools, step)
         case steps.MovePrimary():
             await _move_primary(tools, keyspace, step)
@@ -102,7 +108,10 @@ async def _finalizer(tools: Tools, keyspace: Keyspace, step: steps.HoldKeyspace 
     await tools.records.replace_metadata(keyspace.model_copy(update={"metadata": metadata}))
 
 
-async def _declare(tools: Tools, step: steps.CreateShard | steps.ReplaceShard | steps.DeleteShard) -> None:
+async def _declare(
+    tools: Tools,
+    step: steps.CreateShard | steps.ReplaceShard | steps.DeleteShard | steps.CreateReshard | steps.DeleteReshard,
+) -> None:
     match step:
         case steps.CreateShard(name, spec):
             await tools.records.create(Shard(metadata=Metadata(name=name), spec=spec))
@@ -110,6 +119,10 @@ async def _declare(tools: Tools, step: steps.CreateShard | steps.ReplaceShard | 
             await tools.records.replace_spec(read.model_copy(update={"spec": spec}))
         case steps.DeleteShard(name):
             await tools.records.delete(Shard, name)
+        case steps.CreateReshard(reshard):
+            await tools.records.create(reshard)
+        case steps.DeleteReshard(name):
+            await tools.records.delete(Reshard, name)
 
 
 async def _claim(tools: Tools, keyspace: Keyspace, step: steps.ClaimDirectory) -> None:

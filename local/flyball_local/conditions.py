@@ -2,7 +2,8 @@
 
 ``MembersRunning``: every member's mysqld runs and accepts connections. ``Ready``: every shard has a primary and
 all its members replicate; its message names what is awaited, the nearest first. ``ConfigInEffect``: every mysqld that
-runs was started with the keyspace's ``mysql.config`` as it is now.
+runs was started with the keyspace's ``mysql.config`` as it is now. ``SpecNotFollowed``: other key ranges serve than are
+declared, and nobody moves rows.
 """
 
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from flyball.conditions import MEMBERS_RUNNING, READY, Reason, condition, in_words, why_shard_not_ready
 from flyball.decision import Decision
 from flyball.records import Condition, Keyspace
+from flyball.resharding import not_followed
 from flyball_local.steps import Step
 from flyball_local.view import KeyspaceView, Process
 
@@ -25,6 +27,7 @@ def conditions_of(view: KeyspaceView, decision: Decision[Step]) -> tuple[Conditi
         condition(MEMBERS_RUNNING, running, "AllRunning", generation),
         condition(READY, ready, "Serving", generation),
         condition(CONFIG_IN_EFFECT, next(_why_not_in_effect(view), None), "AllStartedWithIt", generation),
+        *((not_followed(view.keyspace, view.reshards),) if view.reshards else ()),
     )
 
 

@@ -12,20 +12,23 @@ from flyball.leaving import is_released, leaving, next_to_leave
 from flyball.member.accounts import credentials_name, tls_name
 from flyball.records import Shard
 from flyball.records.shard import Intent, MemberSpec, ShardSpec
+from flyball.resharding import is_serving
 from flyball_local.view import KeyspaceView, Process
 
 
 def first_spec(view: KeyspaceView, shard: DesiredShard) -> ShardSpec:
     """The spec of a shard that is declared for the first time; every member has its identity."""
     members = tuple(filter(None, (_member_spec(view, name, shard.zone(name)) for name in shard.members)))
-    return shard_spec(view.keyspace, shard, members, credentials_name(view.keyspace.name))
+    spec = shard_spec(view.keyspace, shard, members, credentials_name(view.keyspace.name))
+    return spec.model_copy(update={"serving": is_serving(view.keyspace, shard.name, present=True)})
 
 
 def next_spec(view: KeyspaceView, shard: DesiredShard, record: Shard) -> ShardSpec:
     """The spec that the shard has next; equal to the present one when nothing changes."""
     members = (*_staying(view, shard, record), *_coming(view, shard, record))
     wanted = shard_spec(view.keyspace, shard, members, credentials_name(view.keyspace.name))
-    return wanted.model_copy(update={"serving": record.spec.serving})
+    serving = is_serving(view.keyspace, shard.name, present=record.spec.serving)
+    return wanted.model_copy(update={"serving": serving})
 
 
 def primary_to_move(shard: DesiredShard, record: Shard) -> str | None:

@@ -131,7 +131,10 @@ async def _control(setup: Setup, records: SqliteRecords, told_to_end: asyncio.Ev
     with ExitStack() as finally_:
         finally_.callback(deaths.close)
         async with asyncio.TaskGroup() as tasks:
-            running = [tasks.create_task(follow_records(records, keyspaces)), tasks.create_task(keyspaces.run())]
+            running = [
+                tasks.create_task(follow_records(records, keyspaces, reshards=True)),
+                tasks.create_task(keyspaces.run()),
+            ]
             if setup.topology:
                 controller = topology_process.TopologyController(home, setup.topology, random, time.monotonic)
                 running.append(tasks.create_task(topology_process.topology_loop(controller, random).run()))

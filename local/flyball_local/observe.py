@@ -5,13 +5,14 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from flyball import resharding
 from flyball.attempts import Attempts
 from flyball.errors import Code, EngineError
-from flyball.expand import DesiredShard, expand
+from flyball.expand import DesiredShard
 from flyball.member.accounts import authority_name, credentials_name, wanted_keys
 from flyball.member.cloned import is_emptied
 from flyball.member.leftovers import is_broken
-from flyball.records import Failover, Keyspace, Shard
+from flyball.records import Failover, Keyspace, Reshard, Shard
 from flyball.secrets import Secrets
 from flyball.store import Records, Selector
 from flyball_local import mysqld
@@ -41,13 +42,14 @@ class Observer:
 
     async def look(self, name: str) -> KeyspaceView | Gone:
         """The keyspace as it is now."""
-        keyspace = await self._records.get(Keyspace, name)
-        if keyspace is None:
-            return Gone()
         where = Selector(keyspace=name)
         shards = {shard.name: shard for shard in await self._records.list(Shard, where)}
+        reshards = await self._records.list(Reshard, where)
+        keyspace = await self._records.get(Keyspace, name)  # last: what an ended reshard has decided shows in it
+        if keyspace is None:
+            return Gone()
         failovers = tuple(f for f in await self._records.list(Failover, where) if not f.status.outcome.ended)
-        desired = expand(keyspace)
+        desired = resharding.shards_of(keyspace, reshards)
         found = await asyncio.to_thread(self._members, keyspace, desired, shards)
         members = {member.name: await self._greet(member) for member in found}
         now = self._clock()
@@ -58,6 +60,8 @@ class Observer:
             shards=shards,
             members=members,
             failovers=failovers,
+            reshards=reshards,
+            taken=frozenset({*shards, *(one.shard for one in identities(self._home.members).values())}),
             resting=frozenset(shard for shard in shards if self._attempts.rests(shard, now)),
         )
 

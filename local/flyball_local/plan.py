@@ -13,11 +13,14 @@ The invariants, in the order in which the candidates below keep them:
 6. What a person stopped stays down. What ended by itself is started again, closed, after its rest; so is what a clone
    that failed has left without procedures.
 7. What sleeps because its disk was full, or stumbled over a broken-off clone, is ended and started again.
-8. At most ``AT_ONCE`` members start at the same time, and only one is initialised: a small machine has two cores.
+8. A shard goes only once a reshard that has ended names it, and neither the routing nor another reshard does. Its data
+   is kept or removed by reclaimPolicy, as that of every orphan.
+9. At most ``AT_ONCE`` members start at the same time, and only one is initialised: a small machine has two cores.
 """
 
 from collections.abc import Iterator
 
+from flyball import resharding
 from flyball.decision import Decision
 from flyball.expand import DesiredShard
 from flyball.leaving import is_released, leaving
@@ -26,7 +29,9 @@ from flyball_local import declare, removal
 from flyball_local.steps import (
     FINALIZER,
     ClaimDirectory,
+    CreateReshard,
     CreateShard,
+    DeleteShard,
     HoldKeyspace,
     Initialise,
     KillMember,
@@ -77,6 +82,7 @@ def _candidates(view: KeyspaceView) -> Iterator[Step]:
     for shard in view.desired:
         yield from _claims(view, shard)
         yield from _declarations(view, shard)
+    yield from _reshards(view)
     yield from _stops(view)
     yield from _starts(view)
     yield from _initialisations(view)
@@ -102,6 +108,16 @@ def _declarations(view: KeyspaceView, shard: DesiredShard) -> Iterator[Step]:
     primary = declare.primary_to_move(shard, record)
     if primary is not None and shard.name not in view.resting and not _is_moving(view, record):
         yield MovePrimary(shard.name, primary)
+
+
+def _reshards(view: KeyspaceView) -> Iterator[Step]:
+    """Rows are to be moved; and the shards that a reshard has emptied go, their records first: nobody misses them."""
+    wanted = resharding.wanted_reshard(view.keyspace, view.reshards, view.taken)
+    if wanted is not None:
+        yield CreateReshard(wanted)
+    for name in view.shards:
+        if view.is_retired(name):
+            yield DeleteShard(name)
 
 
 def _is_moving(view: KeyspaceView, shard: Shard) -> bool:
@@ -131,13 +147,14 @@ def _initialisations(view: KeyspaceView) -> Iterator[Step]:
 
 
 def _removals(view: KeyspaceView) -> Iterator[Step]:
-    """By reclaimPolicy, what left by the protocol: no record names it any more."""
-    if view.keyspace.spec.reclaim_policy != "Delete":
-        return
+    """By reclaimPolicy, what left by the protocol: no record names it any more. What was only a copy goes anyway."""
+    delete = view.keyspace.spec.reclaim_policy == "Delete"
     for member in view.members.values():
-        orphan = not view.desires(member.name) and not view.declares(member.name)
-        of_live_shard = member.identity is not None and member.identity.shard in view.shards
-        if orphan and of_live_shard and not member.process.alive:
+        if member.identity is None or member.process.alive or view.desires(member.name) or view.declares(member.name):
+            continue
+        shard = member.identity.shard
+        is_copy = view.is_retired(shard) and resharding.is_only_a_copy(shard, view.reshards)
+        if is_copy or (delete and (shard in view.shards or view.is_retired(shard))):
             yield RemoveDirectories((member.name,))
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from flyball.decision import Decision
 from flyball_local.steps import (
     FINALIZER,
+    DeleteReshard,
     DeleteShard,
     ReleaseKeyspace,
     RemoveDirectories,
@@ -35,6 +36,8 @@ def _candidates(view: KeyspaceView) -> Iterator[Step]:
     alive = tuple(member.name for member in ours if member.process.alive)
     if alive:
         yield StopMembers(alive)
+    for reshard in view.reshards:
+        yield DeleteReshard(reshard.name)
     for shard in view.shards.values():
         if not shard.metadata.deletion_requested:
             yield DeleteShard(shard.name)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from flyball.records import Shard
+from flyball.records import Reshard, Shard
 from flyball.records.shard import ShardSpec
 
 FINALIZER = "flyball.dev/local-engine"
@@ -61,6 +61,20 @@ class DeleteShard:
 
 
 @dataclass(frozen=True, slots=True)
+class CreateReshard:
+    """Ask for rows to be moved: the keyspace declares other key ranges than those that serve."""
+
+    reshard: Reshard
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteReshard:
+    """Take the Reshard record away; its keyspace is going."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Initialise:
     """Make the member's data directory."""
 
@@ -111,6 +125,8 @@ Step = (
     | CreateShard
     | ReplaceShard
     | DeleteShard
+    | CreateReshard
+    | DeleteReshard
     | Initialise
     | StartMember
     | StopMembers
@@ -125,9 +141,9 @@ def in_words(step: Step) -> str:
     """The step as a line of a log, ``StartMember commerce-80-x-2``."""
     parts: list[str] = [type(step).__name__]
     match step:
-        case CreateShard(name) | DeleteShard(name):
+        case CreateShard(name) | DeleteShard(name) | DeleteReshard(name):
             parts.append(name)
-        case ReplaceShard(read):
+        case ReplaceShard(read) | CreateReshard(read):
             parts.append(read.name)
         case ClaimDirectory(_, member) | MovePrimary(_, member):
             parts.append(member)

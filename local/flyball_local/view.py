@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
+from flyball import resharding
 from flyball.attempts import Trouble
 from flyball.expand import DesiredShard
-from flyball.records import Failover, Keyspace, Shard
+from flyball.records import Failover, Keyspace, Reshard, Shard
 from flyball_local.identity import Identity
 
 
@@ -61,6 +62,8 @@ class KeyspaceView:
     :param shards: the Shard records of the keyspace, by name.
     :param members: everything desired, declared in a Shard, or with a directory of this keyspace's.
     :param failovers: the Failover records of the keyspace that have not ended.
+    :param reshards: the Reshard records of the keyspace.
+    :param taken: the names of shards that anything in this home belongs to, orphans of others included.
     :param resting: shards whose primary was asked to move a moment ago.
     """
 
@@ -70,6 +73,8 @@ class KeyspaceView:
     shards: Mapping[str, Shard] = field(default_factory=dict)
     members: Mapping[str, MemberView] = field(default_factory=dict)
     failovers: tuple[Failover, ...] = ()
+    reshards: tuple[Reshard, ...] = ()
+    taken: frozenset[str] = frozenset()
     resting: frozenset[str] = frozenset()
 
     def member(self, name: str) -> MemberView:
@@ -79,6 +84,13 @@ class KeyspaceView:
     def desires(self, member: str) -> bool:
         """Whether the keyspace means the member."""
         return any(member in shard.members for shard in self.desired)
+
+    def is_retired(self, shard: str) -> bool:
+        """Whether a shard has gone: a reshard that has ended names it, and nothing means it any more. What nobody
+        names is kept.
+        """
+        meant = any(one.name == shard for one in self.desired)
+        return bool(self.keyspace.status.routing) and not meant and resharding.is_of_the_past(shard, self.reshards)
 
     def declares(self, member: str) -> bool:
         """Whether a Shard record names the member."""

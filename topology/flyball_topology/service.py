@@ -38,6 +38,7 @@ from flyball_topology.controller import ShardController
 from flyball_topology.crashpoints import CrashPoints
 from flyball_topology.members import Members
 from flyball_topology.metrics import Metrics
+from flyball_topology.reshard.running import Ports, Resharding
 from flyball_topology.routing import RoutingController
 from flyball_topology.sql_members import SqlMembers
 
@@ -98,6 +99,8 @@ class Means:
     metrics: Metrics
     clock: Callable[[], float] = time.monotonic
     """Seconds of the clock that ``records`` counts leases by."""
+    ports: Callable[[], Ports] | None = None
+    """What reshards are carried out with; without, they wait."""
     today: Callable[[], datetime] = lambda: datetime.now(UTC)
     random: Random = field(default_factory=Random)
 
@@ -180,6 +183,7 @@ async def lead(means: Means, state: "State") -> None:
     deadlines = Deadlines(observe=5.0, act=60.0, record=5.0)
 
     def touched(record: Failover | Operation) -> None:
+        resharding.wake(record.spec.keyspace)
         for key in shards.keys if record.spec.shard is None else (record.spec.shard,):
             shards.wake(key)
 
@@ -194,13 +198,17 @@ async def lead(means: Means, state: "State") -> None:
             shards.add(shard.name)
             shards.wake(shard.name)
         routing.wake(shard.spec.keyspace)
+        resharding.wake(shard.spec.keyspace)
 
     def keyspace_changed(keyspace: Keyspace) -> None:
         if keyspaces.get(keyspace.name) is None:
             routing.discard(keyspace.name)
         else:
             routing.add(keyspace.name)
+        resharding.wake(keyspace.name)
 
+    ports = means.ports() if means.ports is not None else None
+    resharding = Resharding(records, ports, operations, clock=means.clock, today=means.today, backoff=backoff)
     declared: Cache[Shard] = Cache(records, Shard, shard_changed)
     keyspaces: Cache[Keyspace] = Cache(records, Keyspace, keyspace_changed)
     controller = ShardController(
@@ -235,7 +243,7 @@ async def lead(means: Means, state: "State") -> None:
             await failovers.synced.wait()
             await operations.synced.wait()
             running += [tasks.create_task(later.run()) for later in (declared, keyspaces)]
-            running += [tasks.create_task(shards.run()), tasks.create_task(routing.run())]
+            running += [tasks.create_task(loop.run()) for loop in (shards, routing, resharding)]
             while controller.alone_for() < ALONE_AFTER:  # noqa: ASYNC110 - time passing is no event
                 await asyncio.sleep(INTERVAL)
             for task in running:
@@ -243,6 +251,7 @@ async def lead(means: Means, state: "State") -> None:
     finally:
         controller.close()
         members.close()
+        resharding.close()
 
 
 class State:

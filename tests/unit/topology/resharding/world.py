@@ -67,7 +67,7 @@ class World:
         """What an engine does: Reshards and Shards come and go as ``resharding`` says; members are there at once."""
         shards, reshards = await self.shards(), await self.records.list(Reshard)
         keyspace = await self.keyspace()
-        wanted = resharding.wanted_reshard(keyspace, reshards, self.known())
+        wanted = resharding.wanted_reshard(keyspace, reshards, shards)
         if wanted is not None:
             await self.records.create(wanted)
         meant = {one.name: one for one in resharding.shards_of(keyspace, reshards)}
@@ -94,10 +94,6 @@ class World:
             primary.seeded.add(about.member)
         done = operation.status.model_copy(update={"outcome": Ended.SUCCEEDED})
         await self.records.replace_status(operation.model_copy(update={"status": done}))
-
-    def known(self) -> dict[KeyRange, int]:
-        """Nothing is kept of shards that are gone, and so their names may come again."""
-        return {}
 
     async def make(self, name: str, part: KeyRange, *, serving: bool) -> None:
         """A shard with its primary."""

@@ -1,0 +1,93 @@
+"""The reshards of a leading service: which there are, when each is looked at, and with what.
+
+An edge (a record that changes, a person's word) only wakes a reshard early; the decisions say when to look again
+otherwise. One that has ended is still looked at now and then: somebody may say something about it.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from flyball.controller import Deadlines
+from flyball.loop import Loop
+from flyball.records import Operation, Reshard
+from flyball.stability import Backoff
+from flyball.store.port import Records
+from flyball_topology.cache import Cache
+from flyball_topology.crashpoints import CrashPoints
+from flyball_topology.reshard.controller import ReshardController
+from flyball_topology.reshard.port import Crossing, DataPlane
+
+INTERVAL = 5.0
+"""Seconds between two looks where a decision asks for none."""
+DEADLINES = Deadlines(observe=10.0, act=120.0, record=5.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """What reshards are carried out with, as long as this service leads.
+
+    :param close: ends what was begun: no worker outlives the leading.
+    """
+
+    data: DataPlane
+    crossing: Crossing
+    close: Callable[[], None]
+
+
+class Resharding:
+    """Every reshard of this service."""
+
+    def __init__(
+        self,
+        records: Records,
+        ports: Ports | None,
+        operations: Cache[Operation],
+        *,
+        clock: Callable[[], float],
+        today: Callable[[], datetime],
+        backoff: Backoff,
+    ) -> None:
+        """:param ports: without them the reshards wait."""
+        self._ports = ports
+        self._reshards: Cache[Reshard] = Cache(records, Reshard, self._changed)
+        if ports is None:
+            return
+        self._controller = ReshardController(
+            records,
+            ports.data,
+            ports.crossing,
+            operations,
+            clock=clock,
+            today=today,
+            crash_points=CrashPoints.from_environment(),
+        )
+        self._loop = Loop("reshards", self._controller, interval=INTERVAL, deadlines=DEADLINES, backoff=backoff)
+
+    async def run(self) -> None:
+        """Carry them through until cancelled."""
+        if self._ports is None:
+            return
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._reshards.run())
+            tasks.create_task(self._loop.run())
+
+    def wake(self, keyspace: str) -> None:
+        """Something of the keyspace has changed."""
+        for reshard in self._reshards.all():
+            if reshard.spec.keyspace == keyspace:
+                self._loop.wake(reshard.name)
+
+    def close(self) -> None:
+        """End what was begun."""
+        if self._ports is not None:
+            self._ports.close()
+
+    def _changed(self, reshard: Reshard) -> None:
+        if self._reshards.get(reshard.name) is None:
+            self._loop.discard(reshard.name)
+            self._controller.forget(reshard.name)
+        else:
+            self._loop.add(reshard.name)
+            self._loop.wake(reshard.name)
