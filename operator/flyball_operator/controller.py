@@ -63,13 +63,16 @@ class KeyspaceController:
     async def observe(self, key: str) -> View:
         """What there is; what watches have told suffices where it says that there is nothing to do, or to say.
 
-        So no step is taken and no status written on the word of a watch, which may be a moment late.
+        So no step is taken and no status written on the word of a watch, which may be a moment late. Endpoints that
+        have to move are found by three questions, and moved before the other dozen are asked.
         """
         told = key in self._told
         self._told.discard(key)
         view = None if told or not self._glances else await self._observer.glance(key)
         if view is None or not self._is_quiet(key, view):
-            view = await self._observer.look(key)
+            view = await self._observer.look_at_endpoints(key) if self._glances else None
+            if view is None or not isinstance(self.decide(key, view).step, steps.MarkPods):
+                view = await self._observer.look(key)
         if isinstance(view, KeyspaceView):
             self._keyspaces[key] = view.keyspace
         else:
@@ -101,7 +104,7 @@ class KeyspaceController:
             code = outcome.code if isinstance(outcome, FlyballError) else None
             if keyspace is not None:
                 await self._write(keyspace, conditions_of_failure(keyspace, code, describe(outcome)))
-        elif view is not None and not isinstance(decision.step, steps.RELEASES):
+        elif view is not None and not isinstance(decision.step, (*steps.RELEASES, steps.MarkPods)):
             await self._write(view.keyspace, conditions_of(view, decision))
 
     def _is_quiet(self, key: str, view: View) -> bool:

@@ -57,12 +57,16 @@ class Observer:
     """Makes views of keyspaces in one namespace.
 
     :param watched: what glances go by; the server where it is None.
+    :param endpoints: what endpoints go by; the server where it is None.
     """
 
-    def __init__(self, eyes: Eyes, server: Source, watched: Source | None = None) -> None:
+    def __init__(
+        self, eyes: Eyes, server: Source, watched: Source | None = None, endpoints: Source | None = None
+    ) -> None:
         self._eyes = eyes
         self._server = server
         self._watched = watched
+        self._endpoints = endpoints
         self._forbidden: dict[str, float] = {}
 
     async def look(self, name: str) -> KeyspaceView | Gone:
@@ -72,6 +76,10 @@ class Observer:
     async def glance(self, name: str) -> KeyspaceView | Gone:
         """The keyspace as it was a moment ago: good for finding out whether there is something to do."""
         return await self._view(self._watched or self._server, name)
+
+    async def look_at_endpoints(self, name: str) -> KeyspaceView | Gone:
+        """The keyspace, with who reigns and the pods as they are now: good for moving endpoints alone."""
+        return await self._view(self._endpoints or self._server, name)
 
     async def _view(self, source: Source, name: str) -> KeyspaceView | Gone:
         keyspace = await source.keyspace(name)

@@ -36,7 +36,7 @@ from flyball_operator.controller import KeyspaceController, keyspace_loop
 from flyball_operator.manifests.access import Reader
 from flyball_operator.metrics import Metrics
 from flyball_operator.observe import Eyes, Observer
-from flyball_operator.sources import Server, Watched, cache_of
+from flyball_operator.sources import Endpoints, Server, Watched, cache_of
 
 logger = logging.getLogger(__name__)
 
@@ -142,7 +142,8 @@ async def lead(settings: Settings, means: Means, state: State, ended: asyncio.Ev
     eyes = Eyes(reader=settings.reader, attempts=attempts, clock=means.clock, today=means.today)
     server = Server(means.api, settings.namespace, means.records, secrets)
     cache, known = cache_of(means.api, settings.namespace), Known()
-    observer = Observer(eyes, server, Watched(cache, known, server, means.clock))
+    watched = Watched(cache, known, server, means.clock)
+    observer = Observer(eyes, server, watched, Endpoints(watched, server))
     tools = Tools(
         api=means.api,
         namespace=settings.namespace,

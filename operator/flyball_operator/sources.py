@@ -3,6 +3,9 @@
 A look at the server costs a dozen calls, and is what every step and every word of a status rest on. A glance costs
 none: it is a moment behind, so it is good for one answer only, that there is nothing to do. With hundreds of keyspaces
 nearly every look of every round is a glance.
+
+Between the two stands what endpoints go by. While they name a primary that is gone, applications write nothing, so the
+three questions that they rest on are asked by themselves, before the rest.
 """
 
 from collections.abc import Callable, Mapping
@@ -121,6 +124,36 @@ class Watched:
             self._unbound = {key: held for key, held in self._unbound.items() if now - held[0] < REMEMBERED}
             self._unbound[resource, name] = now, found
         return found
+
+
+class Endpoints:
+    """What endpoints go by, from the server: the Keyspace, its Shards and its pods; the rest as watches have told."""
+
+    def __init__(self, watched: Watched, server: Server) -> None:
+        self._watched = watched
+        self._server = server
+        self.secrets: Secrets = watched.secrets
+
+    async def keyspace(self, name: str) -> Keyspace | None:
+        """See :meth:`Source.keyspace`."""
+        return await self._server.keyspace(name)
+
+    async def shards(self, keyspace: str) -> tuple[Shard, ...]:
+        """See :meth:`Source.shards`."""
+        return await self._server.shards(keyspace)
+
+    async def failovers(self, keyspace: str) -> tuple[Failover, ...]:
+        """See :meth:`Source.failovers`."""
+        return await self._watched.failovers(keyspace)
+
+    async def objects(self, resource: Resource, keyspace: str) -> list[Object]:
+        """See :meth:`Source.objects`."""
+        source: Source = self._server if resource == PODS else self._watched
+        return await source.objects(resource, keyspace)
+
+    async def unbound(self, resource: Resource, name: str) -> Object | None:
+        """Unknown: endpoints do not depend on it."""
+        return None
 
 
 def cache_of(api: Api, namespace: str) -> Cache:

@@ -9,6 +9,7 @@ from flyball.attempts import Attempts
 from flyball.kubernetes.resources import PODS, SERVICES
 from flyball.kubernetes.secrets import KubernetesSecrets
 from flyball.records import Failover, Keyspace, Shard
+from flyball.records.shard import Reign
 from flyball.stability import Backoff
 from flyball.store import Added
 from flyball.store.known import Known
@@ -17,7 +18,8 @@ from flyball_operator.acts import Tools
 from flyball_operator.controller import KeyspaceController
 from flyball_operator.manifests.access import Reader
 from flyball_operator.observe import Eyes, Observer
-from flyball_operator.sources import Server, Watched, cache_of
+from flyball_operator.sources import Endpoints, Server, Watched, cache_of
+from flyball_operator.steps import MarkPods
 from tests.unit.operator.world import NAMESPACE, World, steady
 
 LIMIT = 60.0
@@ -34,11 +36,9 @@ class Watching:
         attempts = Attempts(Backoff(0.001, 0.001, Random(7)))
         self.cache, self.known = cache_of(api, NAMESPACE), Known()
         server = Server(api, NAMESPACE, world.records, secrets)
-        observer = Observer(
-            Eyes(reader, attempts, world._clock, lambda: world.time),
-            server,
-            Watched(self.cache, self.known, server, world._clock),
-        )
+        watched = Watched(self.cache, self.known, server, world._clock)
+        eyes = Eyes(reader, attempts, world._clock, lambda: world.time)
+        observer = Observer(eyes, server, watched, Endpoints(watched, server))
         tools = Tools(
             api,
             NAMESPACE,
@@ -118,3 +118,22 @@ async def test_without_that_a_lost_pod_waits_for_the_watch(watching):
     await watching.watch()
     assert await watching.world.operate() is True
     assert "commerce-x-x-2" in watching.world.pods()
+
+
+@pytest.mark.parametrize("told", [False, True])
+async def test_endpoints_move_before_anything_else_is_asked(watching, told):
+    record = watching.world.shard()
+    status = record.status.model_copy(update={"reign": Reign(term=2, primary="commerce-x-x-2", uuid="u")})
+    changed = await watching.world.records.replace_status(record.model_copy(update={"status": status}))
+    watching.known.see(Shard, Added(changed))
+    if told:
+        watching.controller.tell("commerce")
+    before = await watching.world.keyspace()
+    assert await watching.world.operate() is True
+    assert isinstance(watching.world.decision.step, MarkPods)
+    until_moved = [call.verb for call in watching.calls]
+    assert until_moved.count("list") == 1, "the pods; who reigns is a record"
+    assert await watching.world.keyspace() == before, "the rest of the view is a watch's word, and not written down"
+    roles = {name: pod["metadata"]["labels"][naming.ROLE] for name, pod in watching.world.pods().items()}
+    assert roles["commerce-x-x-2"] == naming.PRIMARY
+    assert list(roles.values()).count(naming.PRIMARY) == 1
