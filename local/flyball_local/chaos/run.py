@@ -20,6 +20,7 @@ from flyball_local import background
 from flyball_local.chaos.faults import Fault, schedule
 from flyball_local.chaos.ground import KEYSPACE, Ground, ground
 from flyball_local.chaos.strikes import STRIKES, MissedError
+from flyball_local.chaos.words import Words
 from flyball_local.trial.changes import is_whole, wait_for
 from flyball_local.trial.ledger import Ledger, Told
 
@@ -63,6 +64,7 @@ class Result:
     invented: dict[str, tuple[int, ...]] = field(default_factory=dict)
     unread: dict[str, str] = field(default_factory=dict)
     terms: dict[str, int] = field(default_factory=dict)
+    words: Words = field(default_factory=Words)
 
     def figures(self) -> dict[str, object]:
         """The last line: one JSON object."""
@@ -79,6 +81,7 @@ class Result:
             "reigns": self.terms,
             "healthy_after_s": {name: round(s, 1) if isfinite(s) else None for name, s in self.recovered.items()},
             "longest_pause_ms": self.pauses(),
+            "longest": self.longest(),
             "unread": self.unread,
             "manual_steps": sum(1 for seconds in self.recovered.values() if not isfinite(seconds)),
         }
@@ -94,6 +97,17 @@ class Result:
                 gap = self.ledgers[shard].gap(one.began, one.ended)
                 found[one.fault.kind] = max(found[one.fault.kind], gap)
         return {kind: round(gap * 1000, 1) if isfinite(gap) else None for kind, gap in sorted(found.items())}
+
+    def longest(self) -> dict[str, object]:
+        """By shard: its longest pause, when it began in seconds of the run, and what the record said meanwhile."""
+        first = min((one.began for one in self.happened), default=0.0)
+        found: dict[str, object] = {}
+        for name, ledger in self.ledgers.items():
+            if (pause := ledger.longest_pause()) is not None:
+                begin, end = pause
+                said = self.words.during(name, begin, end)
+                found[name] = {"seconds": round(end - begin, 1), "at": round(begin - first, 1), "said": said}
+        return found
 
     def is_good(self) -> bool:
         """Nothing lost, nothing invented, and nothing left to do by hand."""
@@ -123,9 +137,14 @@ async def run(seed: int, seconds: float, shards: int, say: Say) -> Result:
     result = Result(seed)
     say({"event": "coming up", "shards": shards})
     async with ground(shards) as here:
-        await asyncio.sleep(CALM)
-        await _play(here, schedule(seed, seconds, here.shards), result, say)
-        await _recover(here, result, say)
+        assert here.records is not None
+        listening = asyncio.create_task(result.words.listen(here.records, here.shards))
+        try:
+            await asyncio.sleep(CALM)
+            await _play(here, schedule(seed, seconds, here.shards), result, say)
+            await _recover(here, result, say)
+        finally:
+            listening.cancel()
         for name, writer in here.writers.items():
             result.ledgers[name] = await writer.stop()
         await _audit(here, result)

@@ -98,6 +98,11 @@ class Ledger:
         gaps = [later - former for former, later in pairwise(done) if later >= begin and former <= end]
         return max(gaps, default=float("inf"))
 
+    def longest_pause(self) -> tuple[float, float] | None:
+        """From when to when nothing was acknowledged for longest; ``None`` without two acknowledged writes."""
+        done = [entry.done for entry in self.entries if entry.told is Told.ACK]
+        return max(pairwise(done), key=lambda pair: pair[1] - pair[0], default=None)
+
     def lost(self, there: Sequence[int]) -> tuple[int, ...]:
         """The acknowledged numbers that are not among those that are ``there``."""
         return tuple(sorted(self.acknowledged - frozenset(there)))

@@ -58,6 +58,18 @@ def test_a_pause_counts_for_each_fault_that_was_in_effect():
     assert result.pauses() == {one.kind: 2500.0, shared.kind: 29000.0}
 
 
+def test_the_longest_pause_is_told_with_what_the_record_said_meanwhile():
+    (one, *_) = [fault for fault in schedule(1, TEN_MINUTES, SHARDS) if fault.shard == SHARDS[0]]
+    result = Result(1, [Happened(one, "a", 10.0, 12.0)])
+    result.ledgers = {SHARDS[0]: Ledger((entry(1, 9.0), entry(2, 12.0), entry(3, 20.0, Told.UNKNOWN), entry(4, 32.0)))}
+    for at, text in ((0.0, "all is well"), (15.0, "the primary to answer"), (17.0, "the rest"), (27.0, "the rest")):
+        result.words.note(SHARDS[0], at, text)
+    result.words.note(SHARDS[0], 30.5, "all is well")
+    said = {"the rest": 13.5, "all is well": 4.5, "the primary to answer": 2.0}
+    assert result.longest() == {SHARDS[0]: {"seconds": 20.0, "at": 2.0, "said": said}}
+    assert Result(1, ledgers={SHARDS[0]: Ledger(())}).longest() == {}
+
+
 def test_a_lost_write_a_shard_that_never_recovers_and_a_late_one_are_no_good_run():
     good = Result(1, recovered={SHARDS[0]: 12.0})
     assert good.is_good()
