@@ -9,8 +9,8 @@ shard is whole, and ends when it is whole again. What it is measured by:
     lost       acknowledged writes that the final primary lacks; ``missing_on_replicas`` the same for the others
     rejoined   how often the old primary came back as a healthy replica by itself, and within how many seconds
 
-Everything is at its default. A shard that has failed over twice in a row rests for a minute before the next one; the
-rounds wait that out, so that no rest is measured.
+Everything is at its default. A shard that has failed over twice in a row rests before the next one, for up to a minute;
+the rounds wait that out, so that no rest is measured.
 """
 
 import asyncio

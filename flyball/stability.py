@@ -87,9 +87,10 @@ class AntiFlap:
 
     - It rests from every voluntary step (a switchover that nobody needs now) for ``voluntary_rest`` after
       its last failover.
-    - It rests from a third emergency failover in a row for ``emergency_rest`` after the second, and so on
-      for each further one. The first two never wait: the second may be the first one's candidate dying, and
-      each second of waiting is a second without writes.
+    - It rests from a third emergency failover in a row for ``first_rest`` after the second, and for twice as long
+      from each further one, up to ``emergency_rest``. The first two never wait: the second may be the first one's
+      candidate dying, and each second of waiting is a second without writes. So a shard whose primaries died three
+      times within minutes, each for a reason of its own, pays seconds, and one that keeps losing them a minute.
 
     Failovers are in a row while each came within ``window`` of the one before, and the last within
     ``window`` of now. Failovers that seem to lie in the future (a clock was set back) are left out.
@@ -99,10 +100,13 @@ class AntiFlap:
 
     failovers: tuple[float, ...] = ()
     voluntary_rest: float = 60.0
+    first_rest: float = 5.0
     emergency_rest: float = 60.0
     window: float = 600.0
 
     def __post_init__(self) -> None:
+        if not 0 <= self.first_rest <= self.emergency_rest:
+            raise ValueError(f"a first rest of {self.first_rest} s is longer than the longest, {self.emergency_rest} s")
         if self.emergency_rest > self.window:
             raise ValueError(
                 f"failovers in a row are forgotten after {self.window} s, before their rest of "
@@ -124,7 +128,12 @@ class AntiFlap:
 
     def emergency_allowed(self, now: float) -> float:
         """The moment from which an emergency failover is allowed; ``now`` when it is allowed already."""
-        return now if self.in_a_row(now) < 2 else self._rested(now, self.emergency_rest)
+        return self._rested(now, self.rest(now))
+
+    def rest(self, now: float) -> float:
+        """Seconds from the last emergency failover to the next one that is allowed."""
+        count = self.in_a_row(now)
+        return 0.0 if count < 2 else min(self.emergency_rest, self.first_rest * 2.0 ** min(count - 2, 62))
 
     def _rested(self, now: float, rest: float) -> float:
         return max([now, *(t + rest for t in self.failovers if t <= now)])

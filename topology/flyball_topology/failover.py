@@ -39,12 +39,13 @@ def start(view: View, cause: Finding, seen: tuple[str, ...]) -> Deciding:
         awaited = tuple(f"{describe_missing(ways)}, to revoke {suspect.name}" for suspect, ways in missing)
         refused = (f"failover: {Code.NOT_REVOKED.number} members that are not reached could still acknowledge writes",)
         return wait(view, "a failover now could lose acknowledged writes", *awaited, seen=seen, refused=refused)
-    allowed = AntiFlap(view.emergencies).emergency_allowed(view.now)
+    flap = AntiFlap(view.emergencies)
+    allowed = flap.emergency_allowed(view.now)
     if allowed > view.now:
         refused = ("failover: this shard has failed over twice in a row already",)
-        return wait(
-            view, "anti-flap: the fault may be moving with the primary", "the rest to end", seen=seen, refused=refused
-        )
+        why = "anti-flap: the fault may be moving with the primary"
+        rest = f"the end of the {flap.rest(view.now):g} s of rest since the last one"
+        return wait(view, why, rest, seen=seen, refused=refused, again=allowed - view.now)
     if (
         cause.kind is Kind.PRIMARY_DEAD
         and lost_by_own_word(view)

@@ -1,9 +1,9 @@
 """The kinds of fault, and a schedule of them that follows from a seed. Pure.
 
 Two streams for each shard, and one for what all shards share. *Grave* faults are meant to cost a shard its primary:
-they come at least ``GRAVE_REST`` apart, because a shard rests for a minute from a third failover in a row, and a run
-that only measured that rest would say little. All others come as they please, on top of each other and of those.
-Kinds are dealt like cards, from one pack for each scope: within ten minutes, none is left out.
+they come at least ``GRAVE_REST`` apart, because a shard that keeps failing over comes to rest for a minute between two
+failovers, and a run that only measured that rest would say little. All others come as they please, on top of each other
+and of those. Kinds are dealt like cards, from one pack for each scope: within ten minutes, none is left out.
 """
 
 from collections.abc import Iterator

@@ -211,7 +211,7 @@ class Fleet:
     def take(self, count: int, how: str) -> list[str]:
         """Kill or stop the primaries of ``count`` shards at one moment; return the shards' names.
 
-        Of those that have lost the fewest so far: a shard rests from its third failover in a row.
+        Of those that have lost the fewest so far: a shard rests from its third failover in a row on.
         """
         whole = [place for place in self._places if place.primary() is not None]
         self._random.shuffle(whole)

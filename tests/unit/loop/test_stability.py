@@ -66,7 +66,7 @@ def test_a_finding_never_seen_does_not_hold_even_when_nothing_is_asked_of_it():
     assert not Persistence(count=0, seconds=0.0).feed(5, False).holds
 
 
-REST = AntiFlap(voluntary_rest=60.0, emergency_rest=30.0, window=100.0)
+REST = AntiFlap(voluntary_rest=60.0, first_rest=10.0, emergency_rest=30.0, window=100.0)
 
 
 def after(*failovers):
@@ -90,9 +90,17 @@ def test_the_first_two_emergency_failovers_never_wait():
 
 
 def test_a_third_emergency_failover_in_a_row_rests():
-    assert after(990.0, 1000.0).emergency_allowed(1001.0) == 1030.0
-    assert after(1000.0, 990.0).emergency_allowed(1030.0) == 1030.0
-    assert after(960.0, 990.0, 1030.0).emergency_allowed(1031.0) == 1060.0
+    assert after(990.0, 1000.0).emergency_allowed(1001.0) == 1010.0
+    assert after(1000.0, 990.0).emergency_allowed(1010.0) == 1010.0
+
+
+def test_each_further_one_rests_for_twice_as_long_up_to_the_longest_rest():
+    row = [1000.0 - 20 * number for number in range(8)]
+    assert [after(*row[:count]).rest(1001.0) for count in range(8)] == [0.0, 0.0, 10.0, 20.0, 30.0, 30.0, 30.0, 30.0]
+    assert after(*row[:4]).emergency_allowed(1001.0) == 1030.0
+    assert AntiFlap().rest(0.0) == 0.0
+    many = tuple(float(number) for number in range(2000))
+    assert AntiFlap(many).rest(2000.0) == 60.0
 
 
 def test_failovers_far_apart_are_not_in_a_row():
@@ -112,6 +120,8 @@ def test_failovers_from_a_clock_that_was_ahead_are_left_out():
 def test_a_rest_longer_than_the_memory_of_failovers_is_refused():
     with pytest.raises(ValueError, match="window"):
         AntiFlap(emergency_rest=10.0, window=5.0)
+    with pytest.raises(ValueError, match="first rest"):
+        AntiFlap(first_rest=61.0)
 
 
 def test_no_more_steps_are_in_flight_than_a_budget_allows():

@@ -82,8 +82,12 @@ def test_a_primary_that_is_only_unreachable_is_waited_for():
 def test_the_first_two_in_a_row_never_wait_and_the_third_rests():
     view = dead(healthy(), "m1")
     assert begun(replace(view, emergencies=(NOW - 5,)))
-    assert not begun(replace(view, emergencies=(NOW - 20, NOW - 5)))
-    assert begun(replace(view, emergencies=(NOW - 120, NOW - 61)))
+    assert not begun(replace(view, emergencies=(NOW - 20, NOW - 4)))
+    assert begun(replace(view, emergencies=(NOW - 20, NOW - 6)))
+    assert not begun(replace(view, emergencies=(NOW - 30, NOW - 20, NOW - 9)))
+    waits = decide(replace(view, emergencies=(NOW - 20, NOW - 4)))
+    assert waits.awaited == ("the end of the 5 s of rest since the last one",)
+    assert waits.again == pytest.approx(1.0)
 
 
 def lonely(view):
