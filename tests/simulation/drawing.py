@@ -85,7 +85,8 @@ def _besides(
 ) -> tuple[Setting, list[Fault]]:
     """What people do in the middle of it all: another durability, one more change of primary, a store put back."""
     at = round(max(0.01, moment + random.choice((-1, 1)) * _distance(random)), 4)
-    kind = random.choices(("", "durability", "restore", "accept_loss", "switchover", "failover"), (1, 4, 3, 2, 4, 2))[0]
+    kinds = ("", "durability", "restore", "accept_loss", "switchover", "failover", "reseed")
+    kind = random.choices(kinds, (1, 4, 3, 2, 4, 2, 2))[0]
     match kind:
         case "":
             return replace(setting, policy=DurabilityPolicy.NONE), []
@@ -97,8 +98,18 @@ def _besides(
             return setting, [Fault(at, kind, seconds=_lasting(random))]
         case "switchover":
             return setting, [_request(random, kind, at, [shard], members)]
+        case "reseed":
+            return setting, list(_withdrawn(random, at, random.choice([m for m in members if m[0] == shard[-1]])))
         case _:
             return setting, [Fault(at, kind, shard)]
+
+
+def _withdrawn(random: Random, at: float, member: str) -> Iterator[Fault]:
+    """A reseed that is asked for, breaks, and is taken back; the member may not reach the primary afterwards."""
+    yield Fault(at, "reseed", member, seconds=round(random.uniform(0.2, 3.0), 3))
+    yield Fault(round(at + random.uniform(0.2, 1.5), 4), "break_clones", seconds=0.3)
+    if member[1:] != "1" and random.random() < 0.5:
+        yield Fault(round(at + random.uniform(0.5, 2.0), 4), "part", member, f"{member[0]}1", _lasting(random))
 
 
 def _distance(random: Random) -> float:

@@ -312,9 +312,12 @@ def _declare(world: "World", shard: str, durability: DurabilitySpec) -> None:
         world.start_outside(lambda: world.records.replace_spec(record.model_copy(update={"spec": spec})))
 
 
-def _reseed(world: "World", fault: Fault) -> None:
+def _reseed(world: "World", fault: Fault) -> Undo | None:
+    """With ``seconds``: and deletes the operation after that, wherever it has come to."""
     shard = world.machines[fault.target].shard
-    _ask(world, fault, Operation, {"type": "reseed", "keyspace": "commerce", "shard": shard, "member": fault.target})
+    spec = {"type": "reseed", "keyspace": "commerce", "shard": shard, "member": fault.target}
+    name = _ask(world, fault, Operation, spec)
+    return (lambda: world.start_outside(lambda: world.records.delete(Operation, name))) if fault.seconds else None
 
 
 def _pause(world: "World", fault: Fault) -> Undo:

@@ -53,3 +53,20 @@ def test_two_tails_that_nobody_acknowledged_hold_up_nobody() -> None:
     lost = (Fault(2, "kill", "x1", seconds=0.1), Fault(3, "split", "x1+x2+t1+clients", "out", seconds=5.0))
     verdict = simulate(Plan("679", Setting(members=2), (*requests, stalled, *lost)))
     assert verdict.is_good, verdict.violations
+
+
+def test_a_former_primary_that_comes_back_open_is_closed_before_it_is_made_anew() -> None:
+    """Nobody was asked to revoke it: durability none. The clone that is wanted of it refuses while it takes writes."""
+    killed = Fault(0, "kill_service", "t1", seconds=0.1, effect=3)
+    schedule = (Fault(0.5, "reseed", "x1"), killed, Fault(3, "stall", "x1", seconds=5.0))
+    setting = Setting(policy=DurabilityPolicy.NONE, replicas=1)
+    verdict = simulate(Plan("200569", setting, schedule))
+    assert verdict.is_good, verdict.violations
+
+
+def test_a_member_that_lost_everything_and_is_not_made_anew_counts_once_it_holds_what_was_acknowledged() -> None:
+    """Its clone broke, whoever asked for it has deleted that, and it does not reach the primary, which dies."""
+    apart = (Fault(1.7, "part", "x1", "x2", seconds=20.0), Fault(1.6, "break_clones", seconds=0.3))
+    schedule = (Fault(0.5, "reseed", "x2", seconds=1.4), *apart, Fault(2.2, "kill", "x1", seconds=9.0))
+    verdict = simulate(Plan("h1.6", Setting(members=2, replicas=1), schedule))
+    assert verdict.is_good, verdict.violations

@@ -7,12 +7,13 @@ that part first.
 
 from dataclasses import dataclass
 
+from flyball.durability import NoDurability
 from flyball.errors import Code
 from flyball.gtid import NOTHING, GtidSet
 from flyball.records.operation import OperationType
 from flyball.records.shard import Intent, LagClass
 from flyball_topology.diagnose import lag_class
-from flyball_topology.line import Errant, beside_the_line, hollow, line_of
+from flyball_topology.line import Errant, base, beside_the_line, hollow, line_of
 from flyball_topology.revocation import durability, fenced
 from flyball_topology.sources import cannot_lend, sources_for
 from flyball_topology.tails import never_acknowledged
@@ -112,7 +113,7 @@ def choose_after_revocation(
     """
     reached = [member for member in view.members.values() if fenced(member, term) and member.seen is not None]
     empty = hollow(view)
-    holds = empty.union(*(line_of(view, member.seen) for member in reached if member.seen))
+    holds = empty.union(_began_with(view), *(line_of(view, member.seen) for member in reached if member.seen))
     fit = [member for member in reached if promotable(view, member)]
     if not fit:
         return Unfit(
@@ -149,6 +150,11 @@ def choose_after_revocation(
         for holder in holders
     )
     return Unfit(Code.LINE_INCOMPLETE, f"no member that can be promoted holds the whole line: {parts}{unfit}")
+
+
+def _began_with(view: View) -> GtidSet:
+    """What was there when the present reign began, and durable: if nobody has it, they have forgotten it."""
+    return NOTHING if isinstance(durability(view), NoDurability) else base(view)
 
 
 def promotable(view: View, member: MemberView) -> bool:

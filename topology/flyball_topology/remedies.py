@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from flyball.records.failover import FailoverSpec, FailoverStatus
 from flyball.records.keyspace import DurabilityPolicy, ErrantPolicy
-from flyball_topology import ackset, durability_change, reseed
+from flyball_topology import ackset, durability_change, reseed, reseeding
 from flyball_topology.bootstrap import provision
-from flyball_topology.changes import Deciding, take
+from flyball_topology.changes import Deciding, raised, take
 from flyball_topology.declaring import WITHIN, declare
 from flyball_topology.diagnose import gives_acks
 from flyball_topology.findings import Finding, Kind
@@ -68,8 +68,16 @@ def _fence(view: View, finding: Finding) -> Deciding:
 
 
 def _forgetful(view: View, finding: Finding) -> Deciding:
-    """A member that remembers no promise may remember no write either: it stops counting before it promises."""
-    return _leave(view, finding) or _fence(view, finding)
+    """A member that remembers no promise may remember no write either: it stops counting before it promises. One that
+    cannot leave counts again once it holds what was acknowledged.
+    """
+    status = view.shard.status
+    counts = finding.member in status.ackers and all(entry.name != finding.member for entry in status.reseeding)
+    if (leaving := _leave(view, finding)) is not None or not counts:
+        return leaving or _fence(view, finding)
+    listed = reseeding.counting(view, finding.member)
+    step = Step(f"{finding.member} counts no more until it holds everything", status=raised(view, reseeding=listed))
+    return take(view, step, str(finding))
 
 
 def _thaw(view: View, finding: Finding) -> Deciding | None:

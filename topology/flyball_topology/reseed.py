@@ -147,9 +147,9 @@ def _clone(view: View, operation: Operation, member: MemberView) -> Deciding | N
         return _made_anew(view, operation, member)
     if seen.clone_state == "In Progress":
         return None
-    if seen.promise is None:
+    if seen.promise is None or not seen.read_only:
         step = Step(f"fence {member.name}", acts=(Fence(member.name, view.reign.term),))
-        return take(view, step, "it has promised nothing yet")
+        return take(view, step, "it takes writes still" if seen.promise else "it has promised nothing yet")
     tried = view.tried.get(f"{CLONE_TRY} {member.name}")
     if tried is not None and view.now < tried.at + min(FIRST_REST * 2.0 ** (tried.times - 1), LONGEST_REST):
         return None

@@ -13,6 +13,7 @@ from flyball.records.operation import ReseedPhase
 from flyball.records.shard import Reseeding
 from flyball_topology import ackset
 from flyball_topology.changes import Deciding, raised, status_with, take
+from flyball_topology.line import on_line
 from flyball_topology.steps import Fence, Step
 from flyball_topology.view import Snapshot, View
 
@@ -33,7 +34,7 @@ def count_again(view: View) -> Deciding | None:
             if entry.name not in at_work:
                 step = Step(f"clone {entry.name} no more", status=raised(view, reseeding=counting(view, entry.name)))
                 return take(view, step, "nobody asks for its reseed any more")
-        elif member is None or (seen is not None and _is_safe(seen, entry)):
+        elif member is None or (seen is not None and _is_safe(seen, entry) and _forgot_nothing(view, seen, entry)):
             step = Step(f"{entry.name} counts again", status=status_with(view, reseeding=without(view, entry.name)))
             return take(view, step, "no clone that was decided on before can reach it")
         elif seen is not None and seen.promise is not None and seen.noted < entry.counts_from:
@@ -46,6 +47,18 @@ def count_again(view: View) -> Deciding | None:
 
 def _is_safe(seen: Snapshot, entry: Reseeding) -> bool:
     return seen.promise is not None and seen.noted >= entry.counts_from and seen.clone_state != "In Progress"
+
+
+def _forgot_nothing(view: View, seen: Snapshot, entry: Reseeding) -> bool:
+    """Whether it holds whatever was acknowledged before: a clone that broke may have left it with nothing at all."""
+    status, primary = view.shard.status, view.primary
+    if entry.name not in {*status.ackers, *(status.ackers_next or ())}:
+        return True  # what it acknowledged, others held before it left
+    return (
+        primary is not None
+        and primary.seen is not None
+        and seen.received.contains(on_line(view, primary.seen.executed))
+    )
 
 
 def without(view: View, name: str) -> tuple[Reseeding, ...]:

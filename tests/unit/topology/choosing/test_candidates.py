@@ -3,6 +3,7 @@
 import pytest
 
 from flyball.errors import Code
+from flyball.records.keyspace import DurabilityPolicy, DurabilitySpec
 from flyball.records.shard import Intent, Phase, Reseeding, Suspect
 from flyball_topology.candidates import (
     Choice,
@@ -101,6 +102,17 @@ def test_a_member_that_is_being_made_anew_may_have_acknowledged_and_forgotten():
         choice = choose_after_revocation(with_status(both_opened(), reseeding=(Reseeding(name=remade),)), 4)
         assert isinstance(choice, Choice)
         assert choice.candidate == candidate
+
+
+def test_nobody_takes_over_who_lacks_what_the_reign_began_with():
+    """Whoever held it has forgotten it; where durability promises nothing, nothing is waited for."""
+    view = after_death()
+    view = with_status(view, reign=view.shard.status.reign.model_copy(update={"base": str(gtids(m1="1-5"))}))
+    empty = holding(holding(view, "m2", gtids()), "m3", gtids())
+    assert isinstance(choose_after_revocation(view, 2), Choice)
+    assert isinstance(choose_after_revocation(empty, 2), Unfit)
+    none = DurabilitySpec(policy=DurabilityPolicy.NONE)
+    assert isinstance(choose_after_revocation(with_status(empty, durability=none), 2), Choice)
 
 
 def test_a_member_that_is_kept_out_or_leaves_is_not_promoted():

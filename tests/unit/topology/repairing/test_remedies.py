@@ -8,7 +8,7 @@ from flyball.gtid import GtidSet
 from flyball.member.accounts import replica_account
 from flyball.records.keyspace import ErrantPolicy, RepairSpec
 from flyball.records.operation import OperationType
-from flyball.records.shard import Intent
+from flyball.records.shard import Intent, Reseeding
 from flyball_topology.decide import decide
 from flyball_topology.steps import Admit, Declare, Fence, Follow, ForgetSource, Isolate, Provision, Settle
 from flyball_topology.view import Tried
@@ -38,11 +38,18 @@ def test_a_healthy_shard_is_left_alone():
     assert decision.why == "the shard is as it should be"
 
 
+def forgetful(view):
+    """m2 remembers no promise, cannot leave, and does not count."""
+    view = with_status(view, reseeding=(Reseeding(name="m2", counts_from=1),), version=1)
+    view = seeing(view, "m1", noted=1)
+    return seeing(dead(view, "m3"), "m2", promise=None)
+
+
 @pytest.mark.parametrize(
     ("change", "act"),
     [
         (lambda v: seeing(v, "m2", super_read_only=False, read_only=False), Fence("m2", 1)),
-        (lambda v: seeing(dead(v, "m3"), "m2", promise=None), Fence("m2", 1)),
+        (forgetful, Fence("m2", 1)),
         (lambda v: on_channel(v, "m2", host="m3.test"), Follow("m2", 1, "m1")),
         (lambda v: seeing(v, "m2", channel=None), Follow("m2", 1, "m1")),
         (lambda v: on_channel(v, "m2", receiver="OFF"), Follow("m2", 1, "m1")),

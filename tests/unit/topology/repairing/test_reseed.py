@@ -113,6 +113,23 @@ def test_it_counts_once_it_has_noted_that_version():
     assert decide(cloning).step is None
 
 
+def test_and_holds_what_was_acknowledged():
+    """A clone that broke may have left it with nothing. One that left the ack set before need remember nothing."""
+    view = with_status(entered(healthy(), counts_from=1), version=1)
+    for name in view.members:
+        view = seeing(view, name, noted=1)
+    lacks = holding(view, "m3", gtids(m1="1-8"))
+    assert status_of(decide(view)).reseeding == ()
+    assert decide(lacks).step is None
+    assert decide(dead(view, "m1", failures=1)).step is None
+    assert status_of(decide(with_status(lacks, ackers=("m1", "m2")))).reseeding == ()
+
+
+def test_one_that_takes_writes_is_closed_whatever_waits_for_it():
+    view = seeing(under_way(ReseedPhase.CLONING), "m3", super_read_only=False, read_only=False)
+    assert acts(decide(view)) == (Fence("m3", 1),)
+
+
 def test_a_reseed_that_nobody_asks_for_any_more_ends_in_the_record_too():
     status = status_of(decide(entered(healthy())))
     assert (status.reseeding, status.version) == ((Reseeding(name="m3", counts_from=1),), 1)

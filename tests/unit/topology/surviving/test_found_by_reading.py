@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 
 from flyball.records.operation import ReseedPhase
-from flyball.records.shard import Phase
+from flyball.records.shard import Phase, Reseeding
 from flyball_topology.decide import decide
 from flyball_topology.diagnose import diagnose
 from flyball_topology.findings import Kind
 from flyball_topology.publish import publish
-from flyball_topology.revocation import unrevoked
+from flyball_topology.revocation import unrevokable, unrevoked
 from flyball_topology.steps import Admit, Clone, Fence, Follow, Freeze, Isolate, Promote, Thaw
 from flyball_topology.view import Tried
 from tests.unit.topology.views import (
@@ -54,7 +54,11 @@ def test_another_server_under_the_primarys_name_does_not_revoke_the_primary() ->
 def test_a_member_that_remembers_no_promise_stops_counting_before_it_promises() -> None:
     assert status_of(decide(seeing(healthy(), "m2", promise=None))).ackers_next == ("m1", "m3")
     last = seeing(dead(healthy(), "m3"), "m2", promise=None)
-    assert acts(decide(last)) == (Fence("m2", 1),)
+    status = status_of(decide(last))  # who cannot be spared counts again once it holds what was acknowledged
+    assert (status.version, status.reseeding) == (1, (Reseeding(name="m2", counts_from=1),))
+    listed = with_status(last, version=1, reseeding=status.reseeding)
+    assert unrevokable(dead(listed, "m1"))
+    assert acts(decide(seeing(listed, "m1", noted=1))) == (Fence("m2", 1),)
 
 
 def test_nobody_leaves_the_ack_set_while_the_rest_is_not_there() -> None:
