@@ -12,6 +12,9 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 READ_WITHIN = 5.0
 """Seconds that a client may take for its request."""
 
+_READING = frozenset({"GET", "HEAD"})
+_NOT_READ = ("405 Method Not Allowed", "text/plain; charset=utf-8", b"nothing can be changed here\n")
+
 
 async def serve(
     host: str, port: int, registry: CollectorRegistry, health: Callable[[], tuple[bool, str]]
@@ -24,8 +27,8 @@ async def serve(
                 request = (await reader.readline()).split()
                 while (await reader.readline()).strip():
                     pass
-            path = request[1].decode("latin-1") if len(request) > 1 else ""
-            writer.write(_response(path, registry, health))
+            method, path = (part.decode("latin-1") for part in (*request, b"", b"")[:2])
+            writer.write(_response(path, registry, health) if method in _READING else _http(*_NOT_READ))
             await writer.drain()
         except (TimeoutError, ConnectionError, ValueError):
             pass

@@ -1,4 +1,5 @@
-"""Write docs/reference/ from the code: error codes, exit codes, commands, records, findings, metrics.
+"""Write docs/reference/ from the code: error codes, exit codes, commands, records, findings, metrics,
+conditions and rights.
 
 With ``--check`` nothing is written; it ends with 1 when a file is not what would be written.
 """
@@ -11,9 +12,11 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "topology"), str(ROOT / "operator"), str(ROOT / "local"), str(ROOT / "tools")]
 
-import reference_findings  # noqa: E402 - the path comes first
+import reference_conditions  # noqa: E402 - the path comes first
+import reference_findings  # noqa: E402
 import reference_metrics  # noqa: E402
 import reference_records  # noqa: E402
+import reference_rights  # noqa: E402
 import typer  # noqa: E402
 
 from flyball.cli.exits import EXIT_CODES  # noqa: E402
@@ -105,6 +108,8 @@ PAGES = {
     "records.md": reference_records.page,
     "findings.md": reference_findings.page,
     "metrics.md": reference_metrics.page,
+    "conditions.md": reference_conditions.page,
+    "rights.md": reference_rights.page,
 }
 
 

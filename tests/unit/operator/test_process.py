@@ -149,6 +149,26 @@ async def test_health_and_metrics_are_served():
     server.close()
 
 
+async def test_nothing_can_be_changed_and_nothing_secret_is_told_by_http():
+    metrics = Metrics()
+    server = await serve("127.0.0.1", 0, metrics.registry, State(metrics).health)
+    host, port = server.sockets[0].getsockname()
+
+    async def ask(line: str) -> bytes:
+        reader, writer = await asyncio.open_connection(host, port)
+        writer.write(f"{line} HTTP/1.1\r\n\r\n".encode())
+        answer = await reader.read()
+        writer.close()
+        return answer
+
+    for method in ("POST", "PUT", "DELETE", "PATCH"):
+        assert b"405" in await ask(f"{method} /healthz")
+    for path in ("/", "/debug", "/metrics/../etc/passwd", "/config"):
+        assert b"404" in await ask(f"GET {path}")
+    assert b"flyball_operator_leading" in await ask("GET /metrics")
+    server.close()
+
+
 # --- kopf -----------------------------------------------------------------------------------------------------
 
 
