@@ -97,7 +97,7 @@ Procedure = Callable[..., list[Commit] | None]
 
 _PROCEDURES: dict[str, Procedure] = {
     "fence": lambda world, name, term, version, issue: world[name].fence(term, version, issue),
-    "freeze": lambda world, name, term, _: world[name].freeze(term),
+    "freeze": lambda world, name, term, _wait, _grace: world[name].freeze(term),
     "thaw": lambda world, name, term: world[name].thaw(term),
     "isolate": lambda world, name, term: world[name].isolate(term),
     "follow": _follow,

@@ -1,17 +1,19 @@
 """The fleet speaks as members do: what it says of itself is what the service reads."""
 
+import inspect
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flyball.gtid import NOTHING, GtidSet
 from flyball.session import call
 from flyball.session.packets import Response, learn, recognise
+from flyball_topology import sql_members, steps
 from flyball_topology.probe import Reader, snapshot
 from flyball_topology.view import Channel, Snapshot
-from tests.simulation.fleet import probe
+from tests.simulation.fleet import probe, statements
 from tests.simulation.fleet.statements import parse
 from tests.unit.topology.views import healthy
 from tests.unit.topology.world import World
@@ -69,6 +71,7 @@ CHANNELS = st.builds(
 )
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.data())
 def test_answers_read_by_the_ones_before_are_read_as_they_are(data: st.DataObject) -> None:
     """Whatever changes from one to the next: what grows, anything else, a channel that comes or goes, lengths."""
@@ -105,3 +108,35 @@ def test_what_grew_is_all_that_is_read_of_an_answer_like_the_one_before(monkeypa
     assert whole == []
     reader.read(response(replace(view, offline=not view.offline)))
     assert len(whole) == 1
+
+
+ACTS = (
+    steps.Fence("m1", 2),
+    steps.Freeze("m1", 2),
+    steps.Thaw("m1", 2),
+    steps.Follow("m2", 2, "m1"),
+    steps.Lend("m1", 2, "m2"),
+    steps.Settle("m2", 2),
+    steps.CatchUp("m2", 2, ""),
+    steps.Promote("m1", 2, "", 1, ("m1", "m2"), "planned"),
+    steps.ForgetSource("m1", 2),
+    steps.Isolate("m2", 2),
+    steps.Declare("m1", 2, ()),
+    steps.Establish("m1", 2, "db", (), ("m1", "m2")),
+    steps.Provision("m1", 2, "db", (), ("m1", "m2")),
+    steps.Admit("m1", 2, ("m1", "m2")),
+    steps.EnsureSemiSync("m1", 2, 1),
+)
+
+
+@pytest.mark.parametrize("act", ACTS, ids=lambda act: type(act).__name__)
+def test_each_act_calls_procedures_that_the_fleet_has_with_the_arguments_that_they_take(act: steps.Act) -> None:
+    world = World.of()
+    texts = sql_members._statements(world.shard(), act, {"replica-seed": "s"})
+    for procedure, arguments in parse("; ".join(texts)):
+        inspect.signature(statements._PROCEDURES[procedure]).bind(world, act.member, *arguments)
+
+
+def test_no_act_but_clone_is_left_out() -> None:
+    known = {kind.__name__ for kind in steps.Act.__subclasses__()}
+    assert {type(act).__name__ for act in ACTS} == known - {"Clone"}
