@@ -22,7 +22,7 @@ from flyball.records.reshard import ShardTerm, StepName, Verified
 from flyball.records.shard import Access, ShardAccess
 from flyball_topology.reshard import cutover, leaving
 from flyball_topology.reshard.acts import Guard, OpenChannel, PrepareMovers, Prune
-from flyball_topology.reshard.seen import Work, WorkSeen
+from flyball_topology.reshard.seen import ChannelSeen, Work, WorkSeen
 from flyball_topology.reshard.steps import AccessChange, Job, ReshardStep
 from flyball_topology.reshard.telling import Deciding, begun, is_done, marked, take, text_of, wait
 from flyball_topology.reshard.view import ReshardView, Sides
@@ -257,7 +257,8 @@ def stream(view: ReshardView, sides: Sides) -> Deciding | None:
     broken = [
         (producer, consumer, channel)
         for producer, consumer in sides.pairs
-        if (channel := view.seen[consumer.name].channels.get(producer.name)) is None or not channel.runs
+        if (channel := view.seen[consumer.name].channels.get(producer.name)) is None
+        or not (channel.runs or _is_held(view, channel))
     ]
     if broken:
         errors = [f"{consumer.name}: {channel.error}" for _, consumer, channel in broken if channel and channel.error]
@@ -268,6 +269,12 @@ def stream(view: ReshardView, sides: Sides) -> Deciding | None:
     if ghosts and view.pruned_age > PRUNE_EVERY:  # the last of them are pruned inside the cutover
         return take(view, ReshardStep("prune", acts=ghosts), "rows out of range slip in by the channels")
     return None
+
+
+def _is_held(view: ReshardView, channel: ChannelSeen) -> bool:
+    """Whether a comparison that goes on may be what keeps the channel still: it sees both sides at one GTID set."""
+    comparing = view.copied is not None and view.copied.verify.work is Work.RUNNING
+    return comparing and channel.receiver_on and not channel.error
 
 
 # --- shared -----------------------------------------------------------------------------------------------

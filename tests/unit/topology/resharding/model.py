@@ -45,6 +45,7 @@ class Channel:
     producer: str
     error: str = ""
     runs: bool = True
+    held: bool = False
 
 
 @dataclass
@@ -140,7 +141,7 @@ class Ground:
 
     def _apply(self, consumer: Primary, channel: Channel) -> None:
         producer = self.primaries.get(channel.producer)
-        if producer is None or not (producer.up and consumer.up and channel.runs):
+        if producer is None or not (producer.up and consumer.up and channel.runs and not channel.held):
             return
         if not consumer.executed.contains(producer.purged):
             channel.runs, channel.error = False, "1236: purged"
@@ -292,7 +293,7 @@ class ModelCrossing:
         channels = {
             name: ChannelSeen(
                 receiver_on=channel.runs,
-                applier_on=channel.runs,
+                applier_on=channel.runs and not channel.held,
                 lacks=self.ground.primaries[name].line.subtract(one.executed),
                 lag=0.1,
                 error=channel.error,
@@ -329,6 +330,8 @@ class ModelCrossing:
                 one.guarded = True
             case acts.OpenChannel():
                 one.channels[act.producer] = Channel(act.producer)
+            case acts.HoldChannel():
+                one.channels[act.producer].held = True
             case acts.CloseChannel():
                 one.channels.pop(act.producer, None)
             case acts.Prune():
