@@ -76,7 +76,8 @@ async def everything(
     while True:
         tries -= 1
         try:
-            return [thing async for page in _pages(api, resource, namespace, labels, "") for thing in page.items]
+            what = _What(resource, namespace, labels or {})
+            return [thing async for page in _pages(api, what, PAGE) for thing in page.items]
         except ClusterError as error:
             if error.code is not Code.API_GONE or tries <= 0:
                 raise
@@ -91,6 +92,7 @@ async def follow(
     name: str = "",
     random: Random | None = None,
     ended: asyncio.Event | None = None,
+    page: int = PAGE,
 ) -> AsyncGenerator[News, None]:
     """What there is, one :class:`Synced`, then every change, until closed; outages are outlasted.
 
@@ -99,9 +101,10 @@ async def follow(
     :param random: spreads the retries.
     :param ended: ends the stream when it is set, at the latest when the server next ends a watch; closing the API
         ends that.
+    :param page: objects that are read at once, and held at once.
     :raises ClusterError: API_FORBIDDEN, API_UNKNOWN_KIND and whatever else time alone does not mend.
     """
-    stream = _Stream(api, resource, namespace, labels, name)
+    stream = _Stream(api, _What(resource, namespace, labels or {}, name), page)
     backoff = Backoff(base=0.2, cap=15.0, random=random or _jitter)
     clock = asyncio.get_running_loop().time
     synced, failures, ended = False, 0, ended or asyncio.Event()
@@ -139,17 +142,23 @@ async def _nothing() -> AsyncGenerator[News, None]:
     yield
 
 
+@dataclass(frozen=True, slots=True)
+class _What:
+    """Which objects are meant."""
+
+    resource: Resource
+    namespace: str | None
+    labels: Mapping[str, str]
+    name: str = ""
+
+
 class _Stream:
     """What one follower was told of, and where it stands."""
 
-    def __init__(
-        self, api: Api, resource: Resource, namespace: str | None, labels: Mapping[str, str] | None, name: str
-    ) -> None:
+    def __init__(self, api: Api, what: "_What", page: int) -> None:
         self._api = api
-        self._resource = resource
-        self._namespace = namespace
-        self._labels = labels
-        self._name = name
+        self._what = what
+        self._page = page
         self._told: dict[Key, tuple[str, str]] = {}
         """Uid and version of what was told, by key."""
         self.since = ""
@@ -159,7 +168,7 @@ class _Stream:
         """What the list has that was not told."""
         there: set[Key] = set()
         revision = ""
-        pages = _pages(self._api, self._resource, self._namespace, self._labels, self._name)
+        pages = _pages(self._api, self._what, self._page)
         async with aclosing(pages):
             async for page in pages:
                 revision = page.revision
@@ -173,7 +182,8 @@ class _Stream:
 
     async def watched(self) -> AsyncGenerator[News, None]:
         """What changes from there on, until the server ends the watch."""
-        watch = self._api.watch(self._resource, self._namespace, since=self.since, labels=self._labels, name=self._name)
+        what = self._what
+        watch = self._api.watch(what.resource, what.namespace, since=self.since, labels=what.labels, name=what.name)
         async with aclosing(watch):
             async for change in watch:
                 if change.changed is Changed.DELETED:
@@ -198,12 +208,12 @@ class _Stream:
         return Gone(key, self._told.pop(key)[0])
 
 
-async def _pages(
-    api: Api, resource: Resource, namespace: str | None, labels: Mapping[str, str] | None, name: str
-) -> AsyncGenerator[Page, None]:
+async def _pages(api: Api, what: "_What", size: int) -> AsyncGenerator[Page, None]:
     after = ""
     while True:
-        page = await api.list(resource, namespace, labels=labels, name=name, limit=PAGE, after=after)
+        page = await api.list(
+            what.resource, what.namespace, labels=what.labels, name=what.name, limit=size, after=after
+        )
         yield page
         after = page.after
         if not after:

@@ -85,9 +85,10 @@ class Observer:
         keyspace = await source.keyspace(name)
         if keyspace is None:
             return Gone()
-        shards = {shard.name: shard for shard in await source.shards(name)}
-        failovers = tuple(one for one in await source.failovers(name) if not one.status.outcome.ended)
         desired = expand(keyspace)
+        meant = [shard.name for shard in desired]
+        shards = {shard.name: shard for shard in await source.shards(name, meant)}
+        failovers = tuple(one for one in await source.failovers(name) if not one.status.outcome.ended)
         _check_names(desired)
         found = {wanted.label(one): one for kind in wanted.KINDS for one in await source.objects(kind, name)}
         held = await _hold(source.secrets, keyspace)

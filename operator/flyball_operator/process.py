@@ -140,8 +140,8 @@ async def lead(settings: Settings, means: Means, state: State, ended: asyncio.Ev
     attempts = Attempts(Backoff(1.0, 60.0, means.random))
     secrets = KubernetesSecrets(means.api, settings.namespace, {naming.MANAGED_BY: naming.MANAGER})
     eyes = Eyes(reader=settings.reader, attempts=attempts, clock=means.clock, today=means.today)
-    server = Server(means.api, settings.namespace, means.records, secrets)
     cache, known = cache_of(means.api, settings.namespace), Known()
+    server = Server(means.api, settings.namespace, means.records, secrets, known)
     watched = Watched(cache, known, server, means.clock)
     observer = Observer(eyes, server, watched, Endpoints(watched, server))
     tools = Tools(

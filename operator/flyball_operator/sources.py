@@ -8,7 +8,7 @@ Between the two stands what endpoints go by. While they name a primary that is g
 three questions that they rest on are asked by themselves, before the rest.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
 from flyball.kubernetes import Api, Resource, everything
@@ -38,8 +38,11 @@ class Source(Protocol):
         """The Keyspace of that name."""
         ...
 
-    async def shards(self, keyspace: str) -> tuple[Shard, ...]:
-        """The Shards of a keyspace."""
+    async def shards(self, keyspace: str, desired: Iterable[str]) -> tuple[Shard, ...]:
+        """The Shards of a keyspace.
+
+        :param desired: the names of those that it means.
+        """
         ...
 
     async def failovers(self, keyspace: str) -> tuple[Failover, ...]:
@@ -56,21 +59,32 @@ class Source(Protocol):
 
 
 class Server:
-    """The API server and the record store themselves."""
+    """The API server and the record store themselves.
 
-    def __init__(self, api: Api, namespace: str, records: Records, secrets: Secrets) -> None:
+    :param known: what a watch has told of records: the names of Shards that are not meant any more. No store can list
+        the Shards of one keyspace alone, and hundreds are many to read for the sake of one.
+    """
+
+    def __init__(
+        self, api: Api, namespace: str, records: Records, secrets: Secrets, known: Known | None = None
+    ) -> None:
         self._api = api
         self._namespace = namespace
         self._records = records
+        self._known = known
         self.secrets: Secrets = secrets
 
     async def keyspace(self, name: str) -> Keyspace | None:
         """See :meth:`Source.keyspace`."""
         return await self._records.get(Keyspace, name)
 
-    async def shards(self, keyspace: str) -> tuple[Shard, ...]:
+    async def shards(self, keyspace: str, desired: Iterable[str]) -> tuple[Shard, ...]:
         """See :meth:`Source.shards`."""
-        return await self._records.list(Shard, Selector(keyspace=keyspace))
+        if self._known is None:
+            return await self._records.list(Shard, Selector(keyspace=keyspace))
+        names = {*desired, *(shard.name for shard in self._known.of(Shard, keyspace))}
+        found = [await self._records.get(Shard, name) for name in sorted(names)]
+        return tuple(one for one in found if one is not None and one.spec.keyspace == keyspace)
 
     async def failovers(self, keyspace: str) -> tuple[Failover, ...]:
         """See :meth:`Source.failovers`."""
@@ -103,7 +117,7 @@ class Watched:
         """See :meth:`Source.keyspace`."""
         return next(self._known.of(Keyspace, name), None)
 
-    async def shards(self, keyspace: str) -> tuple[Shard, ...]:
+    async def shards(self, keyspace: str, desired: Iterable[str]) -> tuple[Shard, ...]:
         """See :meth:`Source.shards`."""
         return tuple(self._known.of(Shard, keyspace))
 
@@ -138,9 +152,9 @@ class Endpoints:
         """See :meth:`Source.keyspace`."""
         return await self._server.keyspace(name)
 
-    async def shards(self, keyspace: str) -> tuple[Shard, ...]:
+    async def shards(self, keyspace: str, desired: Iterable[str]) -> tuple[Shard, ...]:
         """See :meth:`Source.shards`."""
-        return await self._server.shards(keyspace)
+        return await self._server.shards(keyspace, desired)
 
     async def failovers(self, keyspace: str) -> tuple[Failover, ...]:
         """See :meth:`Source.failovers`."""

@@ -35,7 +35,7 @@ class Watching:
         reader = Reader("flyball-topology", "flyball-system")
         attempts = Attempts(Backoff(0.001, 0.001, Random(7)))
         self.cache, self.known = cache_of(api, NAMESPACE), Known()
-        server = Server(api, NAMESPACE, world.records, secrets)
+        server = Server(api, NAMESPACE, world.records, secrets, self.known)
         watched = Watched(self.cache, self.known, server, world._clock)
         eyes = Eyes(reader, attempts, world._clock, lambda: world.time)
         observer = Observer(eyes, server, watched, Endpoints(watched, server))
