@@ -251,7 +251,7 @@ async def lead(means: Means, state: "State") -> None:
     finally:
         controller.close()
         members.close()
-        resharding.close()
+        await resharding.close()
 
 
 class State:

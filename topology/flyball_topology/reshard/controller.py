@@ -24,6 +24,7 @@ from flyball.records import Keyspace, Metadata, Operation, Reshard, Shard
 from flyball.records.keyspace import ShardRoute
 from flyball.records.operation import OperationType
 from flyball.records.reshard import Stage
+from flyball.records.shard import Access
 from flyball.store.port import ConflictError, Records, no_such
 from flyball_topology.cache import Cache
 from flyball_topology.crashpoints import CrashPoints
@@ -55,6 +56,8 @@ class _Memory:
     failure: str = ""
     failures: int = 0
     checked: Checked | None = None
+    copied: CopySeen | None = None
+    """What the data plane told once the producers were frozen."""
     jobs: set[Job] = field(default_factory=set)
     begun: dict[Job, tuple[int, float]] = field(default_factory=dict)
     """How often each work was begun without coming to its end, and when last."""
@@ -201,10 +204,23 @@ class ReshardController:
         return replace(view, seeds=seeds, seen=seen, unseen=unseen, copied=known)
 
     async def _copied(self, view: ReshardView) -> CopySeen | None:
-        """What the data plane tells, once there is something to ask about."""
+        """What the data plane tells, once there is something to ask about.
+
+        Inside a write pause it is asked once: after a pass that saw every producer frozen. From then on no definition
+        changes.
+        """
         if view.missing or not all(shard.status.reign.term for shard in view.targets):
             return None
-        return await _within(self._data.look(view.move))
+        if view.stage not in IN_A_PAUSE:
+            return await _within(self._data.look(view.move))
+        memory = self._memory[view.name]
+        producers = view.sources if view.stage in {Stage.SWITCHING, Stage.UNDOING} else view.targets
+        before = memory.view.seen if memory.view is not None and memory.view.stage is view.stage else {}
+        if not all(one.access is Access.FROZEN and one.name in before and before[one.name].frozen for one in producers):
+            return None
+        if memory.copied is None:
+            memory.copied = await _within(self._data.look(view.move))
+        return memory.copied
 
     async def _shards(self, routes: Iterable[ShardRoute]) -> tuple[tuple[Shard, ...], tuple[str, ...]]:
         found, missing = [], []
@@ -251,7 +267,7 @@ class ReshardController:
         if memory.stage in {Stage.UNDOING, Stage.UNDOING_BACK}:
             memory.undone_at = now
         memory.stage, memory.stage_since = stage, now
-        memory.failure, memory.failures = "", 0
+        memory.failure, memory.failures, memory.copied = "", 0, None
         memory.jobs.clear()
         memory.begun.clear()
 

@@ -84,7 +84,7 @@ def switch(view: ReshardView, sides: Sides) -> Deciding:
     if copied is None or copied.fingerprint != view.reshard.status.fingerprint:
         if copied is not None and copied.fingerprint:
             return _begin_to_undo(view, sides, "a table's definition has changed")
-        return wait(view, "whether the tables are as they were is not known", "the data plane's answer", again=SOON)
+        return wait(view, "whether the tables are as they were is not known", "the data plane's answer", again=0.001)
     step = ReshardStep("swap the routing", keyspace=_swapped(view, sides))
     return take(view, step, f"{names(sides.consumers)} hold all that {names(sides.producers)} hold")
 

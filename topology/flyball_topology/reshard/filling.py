@@ -21,7 +21,7 @@ from flyball.records.operation import OperationSpec, OperationStatus, OperationT
 from flyball.records.reshard import ShardTerm, StepName, Verified
 from flyball.records.shard import Access, ShardAccess
 from flyball_topology.reshard import cutover, leaving
-from flyball_topology.reshard.acts import Guard, OpenChannel, PrepareMovers, Prune
+from flyball_topology.reshard.acts import Clean, Guard, OpenChannel, PrepareMovers, Prune
 from flyball_topology.reshard.seen import ChannelSeen, Work, WorkSeen
 from flyball_topology.reshard.steps import AccessChange, Job, ReshardStep
 from flyball_topology.reshard.telling import Deciding, begun, is_done, marked, take, text_of, wait
@@ -112,6 +112,10 @@ def _check(view: ReshardView) -> Deciding:
             return away
         return take(view, ReshardStep("read the tables", job=Job.CHECK), "nothing is touched before the check")
     if checked.refusals:
+        dirty = [one for one in view.sources if one.name in view.seen and not view.seen[one.name].clean]
+        if dirty:  # reading the tables takes an account
+            acts = tuple(Clean(one.name, one.status.reign.term) for one in dirty)
+            return take(view, ReshardStep("take away what the check needed", acts=acts), "it is refused")
         texts = "; ".join(f"{one.code.number}: {one.text}" for one in checked.refusals)
         return leaving.refuse(view, checked.refusals[0].code, texts)
     evidence = f"{len(checked.tables)} tables, about {checked.rows_expected} rows"

@@ -5,7 +5,7 @@ otherwise. One that has ended is still looked at now and then: somebody may say 
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -33,7 +33,7 @@ class Ports:
 
     data: DataPlane
     crossing: Crossing
-    close: Callable[[], None]
+    close: Callable[[], Awaitable[None]]
 
 
 class Resharding:
@@ -79,10 +79,10 @@ class Resharding:
             if reshard.spec.keyspace == keyspace:
                 self._loop.wake(reshard.name)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """End what was begun."""
         if self._ports is not None:
-            self._ports.close()
+            await self._ports.close()
 
     def _changed(self, reshard: Reshard) -> None:
         if self._reshards.get(reshard.name) is None:
