@@ -50,21 +50,27 @@ class World:
     policy: Durability = ONE_ACK
     smaller: Durability | None = None
     """The ack set after member ``c`` has left, where that is to happen."""
+    larger: Durability | None = None
+    """The ack set after member ``c`` has joined, where that is to happen instead."""
     restores: bool = False
     """The record may be put back to what it was at the start."""
 
     @property
     def count(self) -> int:
-        return len(getattr(self.policy, "ackers", NAMES))
+        return len(getattr(self.larger or self.policy, "ackers", NAMES))
 
     # --- the predicates ---------------------------------------------------------------------------------
 
     def policies(self, version: int) -> tuple[Durability, ...]:
+        if self.larger is not None:
+            return (self.policy,) if version == 1 else (self.larger,)
         if self.smaller is None or version == 1:
             return (self.policy,)
         return (self.smaller,) if version == 3 else (self.policy, self.smaller)
 
     def acks_under(self, version: int) -> Durability:
+        if self.larger is not None:
+            return self.larger if version == 3 else self.policy
         if self.smaller is None or version == 1 or (version == 2 and not self.rules.leave_binds):
             return self.policy
         return self.smaller
@@ -202,6 +208,8 @@ class World:
             yield f"the record: {term} reigns", state._replace(record=Record(record.issued, -1, index))
         if self.smaller is not None:
             yield from self._lets_go(state, index, election, choice)
+        if self.larger is not None:
+            yield from self._lets_in(state, index, election, choice)
 
     def _lets_go(self, state: State, index: int, election: Election, choice: Choice) -> Iterator[tuple[str, State]]:
         """Member ``c`` leaves the ack set of a living reign (rule 11), and is made anew."""
@@ -225,6 +233,21 @@ class World:
         if (gone or not self.rules.left_first) and state.members[2].log and state.members[2].opened == -1:
             new = Member((1, 0), -1, 1, -1, -1, ())
             yield "c is made anew, of an old copy", with_member(state, 2, new)
+
+    def _lets_in(self, state: State, index: int, election: Election, choice: Choice) -> Iterator[tuple[str, State]]:
+        """Member ``c`` joins the ack set of a living reign."""
+        ballot, who = (election.number, election.name), choice.candidate
+        leader = state.members[who]
+        if leader.opened != index:
+            return
+        attached = [n for n, member in enumerate(state.members) if member.note == index and member.promise == ballot]
+        for n in attached:
+            if state.members[n].version == 1:
+                yield f"{NAMES[n]} learns that c will count", with_version(state, n, 2)
+        known = sum(1 << n for n in attached if state.members[n].version >= 2)
+        widely = bool(known >> who & 1) and _acknowledged(self.policy, who, known)
+        if leader.version < 3 and (widely or (leader.version == 2 and not self.rules.join_known)):
+            yield "c is let in", with_version(state, who, 3)
 
     def _member_alone(self, state: State, n: int, member: Member) -> Iterator[tuple[str, State]]:
         if member.opened != -1:

@@ -34,6 +34,8 @@ class Rules:
     """... and once those who stay hold everything."""
     leave_binds: bool = True
     """A reign that begins halfway through takes candidate and acks from those who stay."""
+    join_known: bool = True
+    """A member that joins is let in only once so many know of it as would acknowledge a write without it."""
     left_first: bool = True
     """A member is made anew only after it has left."""
 

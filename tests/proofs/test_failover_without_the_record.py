@@ -53,6 +53,12 @@ def test_a_member_leaves_and_is_made_anew_while_a_term_is_proposed():
     assert found.states > 20_000
 
 
+def test_a_member_joins_while_a_term_is_proposed():
+    found = explore(World(MEMBERS, AFTER_LEAVING, larger=ONE_ACK), ((2, FREE),))
+    assert found.broken == ""
+    assert found.states > 50_000
+
+
 def test_the_protocol_that_goes_by_the_record_is_safe_while_the_record_is_right():
     found = explore(World(TODAY), ((2, RECORD), (3, RECORD)), fold=mirrored)
     assert found.broken == ""
@@ -93,6 +99,11 @@ def test_a_record_restored_to_before_a_term_issues_it_again():
 @pytest.mark.parametrize("rule", ["leave_known", "leave_held", "left_first"])
 def test_each_rule_of_leaving_is_needed(rule):
     assert explore(World(without(rule), smaller=AFTER_LEAVING), ((2, FREE),)).broken
+
+
+def test_a_member_that_joins_is_not_let_in_before_enough_know_of_it():
+    """Else one that does not know deposes by the smaller set, and misses the two who acknowledged."""
+    assert explore(World(without("join_known"), AFTER_LEAVING, larger=ONE_ACK), ((2, FREE),)).broken
 
 
 def test_a_reign_that_begins_while_a_member_leaves_does_without_it():
