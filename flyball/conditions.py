@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from flyball.errors import Code
 from flyball.records import Condition, Keyspace, Shard
-from flyball.records.keyspace import KeyspaceStatus
+from flyball.records.keyspace import KeyspaceStatus, Overview
 from flyball.records.shard import Role
 
 READY = "Ready"
@@ -17,13 +17,20 @@ Reason = tuple[str, str]
 """A condition's reason and its message."""
 
 
-def status_after(keyspace: Keyspace, conditions: tuple[Condition, ...]) -> KeyspaceStatus:
-    """The keyspace's status with the engine's part of it replaced; the other writers' parts stay."""
+def status_after(
+    keyspace: Keyspace, conditions: tuple[Condition, ...], overview: Overview | None = None
+) -> KeyspaceStatus:
+    """The keyspace's status with the engine's part of it replaced; the other writers' parts stay.
+
+    :param overview: as it was where None.
+    """
     ours = {condition.type for condition in conditions}
     others = tuple(condition for condition in keyspace.status.conditions if condition.type not in ours)
     generation = keyspace.metadata.generation
     ordered = tuple(sorted((*others, *conditions), key=lambda condition: condition.type))
-    return keyspace.status.model_copy(update={"observed_generation": generation, "conditions": ordered})
+    seen = keyspace.status.overview if overview is None else overview
+    update = {"observed_generation": generation, "conditions": ordered, "overview": seen}
+    return keyspace.status.model_copy(update=update)
 
 
 def conditions_of_failure(keyspace: Keyspace, code: Code | None, message: str) -> tuple[Condition, ...]:

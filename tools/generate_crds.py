@@ -46,10 +46,13 @@ _WORKFLOW = (
 
 COLUMNS: dict[type[Record], tuple[Column, ...]] = {
     Keyspace: (
-        Column("Shards", ".spec.shards", "integer"),
-        Column("Replicas", ".spec.replicas", "integer"),
-        Column("Durability", ".spec.durability.policy"),
+        Column("Shards", ".status.overview.ready"),
         Column("Ready", '.status.conditions[?(@.type=="Ready")].status'),
+        Column("Term", ".status.overview.terms"),
+        Column("Lag", ".status.overview.lag"),
+        Column("Workflow", ".status.overview.workflow"),
+        Column("Replicas", ".spec.replicas", "integer", priority=1),
+        Column("Durability", ".spec.durability.policy", priority=1),
         Column("Reason", '.status.conditions[?(@.type=="Ready")].reason'),
         Column("Message", '.status.conditions[?(@.type=="Ready")].message', priority=1),
         _AGE,

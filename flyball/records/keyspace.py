@@ -231,12 +231,22 @@ class ReshardClaim(Model):
     held: tuple[ShardGtids, ...] = ()
 
 
+class Overview(Model):
+    """The shards in short, in the order of their ranges: what ``kubectl get keyspaces`` shows."""
+
+    ready: str = Field(default="", description="shards that serve, of those that are meant: 2/2")
+    terms: str = Field(default="", description="the terms of the reigns; the least and the greatest of more than four")
+    lag: str = Field(default="", description="the worst class of any replica")
+    workflow: str = Field(default="", description="what is changing: a reshard, or the first change of primary")
+
+
 class KeyspaceStatus(Model):
     """What has come of a keyspace. ``routing`` and ``reshard`` are the topology service's, the rest the engine's."""
 
     observed_generation: int = 0
     routing: tuple[ShardRoute, ...] = ()
     reshard: ReshardClaim | None = None
+    overview: Overview = Overview()
     conditions: tuple[Condition, ...] = ()
 
 

@@ -10,7 +10,9 @@ from flyball.controller import Deadlines, describe
 from flyball.decision import Decision
 from flyball.errors import FlyballError
 from flyball.loop import Loop, Outcome
-from flyball.records import Condition, Keyspace
+from flyball.overview import overview_of
+from flyball.records import Keyspace
+from flyball.records.keyspace import KeyspaceStatus
 from flyball.stability import Backoff
 from flyball.store import ConflictError, Records
 from flyball_local import steps
@@ -78,12 +80,13 @@ class KeyspaceController:
             keyspace = await self._tools.records.get(Keyspace, key)
             code = outcome.code if isinstance(outcome, FlyballError) else None
             if keyspace is not None:
-                await self._write(keyspace, conditions_of_failure(keyspace, code, describe(outcome)))
+                conditions = conditions_of_failure(keyspace, code, describe(outcome))
+                await self._write(keyspace, status_after(keyspace, conditions))
         elif view is not None and not (view.keyspace.metadata.deletion_requested and decision.step):
-            await self._write(view.keyspace, conditions_of(view, decision))
+            overview = overview_of(view.keyspace, [view.shards.get(shard.name) for shard in view.desired])
+            await self._write(view.keyspace, status_after(view.keyspace, conditions_of(view, decision), overview))
 
-    async def _write(self, keyspace: Keyspace, conditions: tuple[Condition, ...]) -> None:
-        status = status_after(keyspace, conditions)
+    async def _write(self, keyspace: Keyspace, status: KeyspaceStatus) -> None:
         if status == keyspace.status:
             return
         with contextlib.suppress(ConflictError):  # the next pass sees what changed, and says it then

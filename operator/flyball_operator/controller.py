@@ -10,7 +10,9 @@ from flyball.controller import Deadlines, describe
 from flyball.decision import Decision
 from flyball.errors import FlyballError
 from flyball.loop import Loop, LoopHooks, Outcome
-from flyball.records import Condition, Keyspace
+from flyball.overview import overview_of
+from flyball.records import Keyspace
+from flyball.records.keyspace import KeyspaceStatus
 from flyball.stability import Backoff
 from flyball.store import ConflictError, Records
 from flyball_operator import steps
@@ -103,24 +105,28 @@ class KeyspaceController:
             keyspace = await self._records.get(Keyspace, key)
             code = outcome.code if isinstance(outcome, FlyballError) else None
             if keyspace is not None:
-                await self._write(keyspace, conditions_of_failure(keyspace, code, describe(outcome)))
+                conditions = conditions_of_failure(keyspace, code, describe(outcome))
+                await self._write(keyspace, status_after(keyspace, conditions))
         elif view is not None and not isinstance(decision.step, (*steps.RELEASES, steps.MarkPods)):
-            await self._write(view.keyspace, conditions_of(view, decision))
+            await self._write(view.keyspace, _status(view, decision))
 
     def _is_quiet(self, key: str, view: View) -> bool:
         """Whether the view gives no cause for a step or a word."""
         if isinstance(view, Gone):
             return False
         decision = self.decide(key, view)
-        status = status_after(view.keyspace, conditions_of(view, decision))
-        return decision.step is None and status == view.keyspace.status
+        return decision.step is None and _status(view, decision) == view.keyspace.status
 
-    async def _write(self, keyspace: Keyspace, conditions: tuple[Condition, ...]) -> None:
-        status = status_after(keyspace, conditions)
+    async def _write(self, keyspace: Keyspace, status: KeyspaceStatus) -> None:
         if status == keyspace.status:
             return
         with contextlib.suppress(ConflictError):  # the next pass sees what changed, and says it then
             await self._records.replace_status(keyspace.model_copy(update={"status": status}))
+
+
+def _status(view: KeyspaceView, decision: Decision[Step]) -> KeyspaceStatus:
+    shards = [view.shards.get(shard.name) for shard in view.desired]
+    return status_after(view.keyspace, conditions_of(view, decision), overview_of(view.keyspace, shards))
 
 
 def keyspace_loop(

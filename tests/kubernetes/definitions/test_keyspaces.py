@@ -241,3 +241,16 @@ def test_columns_say_how_a_shard_stands(kubectl, namespace) -> None:
     row = kubectl("-n", namespace, "get", "shards", "--no-headers").split()
     assert row[:8] == ["shop-x-x", "shop", "-", "shop-x-x-1", "7", "over", "10", "s"]
     assert "shop-x-x-3" in row
+
+
+def test_columns_say_how_a_keyspace_stands(kubectl, namespace) -> None:
+    kubectl("-n", namespace, "create", "-f", "-", given=manifest())
+    overview = {"ready": "2/2", "terms": "7 3", "lag": "over 1 s", "workflow": "shop-to-4"}
+    ready = {"type": "Ready", "status": "True", "reason": "Serving", "message": "", "observedGeneration": 1}
+    conditions = [{**ready, "lastTransitionTime": "2026-01-01T00:00:00Z"}]
+    document = {**yaml.safe_load(manifest()), "status": {"overview": overview, "conditions": conditions}}
+    kubectl("-n", namespace, "replace", "--subresource=status", "-f", "-", given=yaml.safe_dump(document))
+    heads, row = kubectl("-n", namespace, "get", "ks").splitlines()
+    assert heads.split() == ["NAME", "SHARDS", "READY", "TERM", "LAG", "WORKFLOW", "REASON", "AGE"]
+    assert row.split()[:9] == ["commerce", "2/2", "True", "7", "3", "over", "1", "s", "shop-to-4"]
+    assert "commerce" in kubectl("-n", namespace, "get", "flyball")
