@@ -4,7 +4,7 @@ BIN := .venv/bin
 comma := ,
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo mysql test simulate mutants interleavings lint format bench soak chaos lock kubernetes cluster cluster-down cluster-test images clean
+.PHONY: help venv demo mysql test simulate mutants interleavings copies lint format bench soak chaos lock kubernetes cluster cluster-down cluster-test images clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -31,6 +31,9 @@ mutants: .venv/complete  ## look for the seeds that notice each safety rule take
 
 interleavings: .venv/complete  ## strike every workflow twice in every way (EVERY=100 runs each hundredth)
 	$(BIN)/python -m tests.simulation --interleavings $(or $(EVERY),1) $(ARGS)
+
+copies: .venv/complete  ## copy and compare random schemas while they are written to (RUNS=200 FIRST=0)
+	$(BIN)/python -m tests.mysql.moving.fire --runs $(or $(RUNS),200) --first $(or $(FIRST),0)
 
 lint: .venv/complete  ## format, rules, types, layers, texts
 	$(BIN)/ruff format --check .

@@ -17,6 +17,7 @@ TOPOLOGY = "flyball_topology"
 CLONE = "flyball_clone"
 ENGINE = "flyball_engine"
 REPLICA_PREFIX = "flyball_r_"
+MOVER_PREFIX = "flyball_m_"
 
 _OWN = ("topology", "clone", "engine", "replica-seed")
 
@@ -37,6 +38,16 @@ def replica_password(seed: str, member: str) -> str:
     """
     digest = hmac.new(seed.encode(), member.encode(), hashlib.sha256).digest()
     return base64.urlsafe_b64encode(digest).decode()[:32]
+
+
+def mover_account(workflow: str) -> str:
+    """The account that moves rows for one workflow, while it lives."""
+    return MOVER_PREFIX + hashlib.sha256(workflow.encode()).hexdigest()[:16]
+
+
+def mover_password(seed: str, workflow: str) -> str:
+    """The password of ``mover_account(workflow)``, derived as a replica's is."""
+    return replica_password(seed, f"mover {workflow}")
 
 
 def credentials_name(keyspace: str) -> str:

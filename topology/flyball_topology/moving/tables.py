@@ -5,7 +5,7 @@ passes the bytes on and looks at none of them (ADR 0008). Nothing is escaped: fi
 texts drawn for each copy, which no data holds but by chance of one in 2**64 a field; and a row that did would change
 the count of rows, on which the copy insists. What a value looks like on its way depends on its type:
 
-    numbers, dates, times   their text; FLOAT and DOUBLE as DOUBLE, whose text is read back to the same bits
+    numbers, dates, times   their text; of FLOAT and DOUBLE as many digits as are read back to the same bits
     texts, bytes, spatial   the bytes that are stored, in whatever character set
     ENUM, SET, BIT          their number: an ENUM's empty error value and its label '' differ by nothing else
     JSON                    its text; types that JSON text has not (a DECIMAL inside) are found when rows are compared
@@ -51,6 +51,9 @@ _CARRIAGES = {
     "json": Carriage.JSON,
 }
 
+_DIGITS = 64
+"""Characters for the text of a DOUBLE: 24 are needed."""
+
 _LARGE = frozenset(
     {"text", "mediumtext", "longtext", "blob", "mediumblob", "longblob", "vector", "json"}
     | {"geometry", "point", "linestring", "polygon", "geomcollection", "geometrycollection"}
@@ -84,8 +87,9 @@ class Column:
     @property
     def _value(self) -> str:
         match self.carriage:
-            case Carriage.DOUBLE:
-                return f"CAST({self.sql} AS DOUBLE)"
+            case Carriage.DOUBLE:  # an expression's text has 22 characters at most, too few for some; a cast's has all
+                exact = self.sql if self.type == "double" else f"CAST({self.sql} AS DOUBLE)"
+                return f"CAST({exact} AS CHAR({_DIGITS}))"
             case Carriage.NUMBER:
                 return f"CAST({self.sql} AS UNSIGNED)"
             case Carriage.BYTES:

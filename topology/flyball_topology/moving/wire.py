@@ -142,7 +142,9 @@ class Link:
         return self._result(bytes(self._packet()))
 
     def close(self) -> None:
-        """End the connection, whatever it is at."""
+        """End the connection, whatever it is at; a thread that waits on it is told that it is lost."""
+        with contextlib.suppress(OSError):
+            self._stream.shutdown(socket.SHUT_RDWR)  # closing alone does not wake it
         with contextlib.suppress(OSError):
             self._stream.close()
 

@@ -133,3 +133,21 @@ def test_a_server_without_tls_gets_no_password() -> None:
         server.join()
     assert refused.value.code is Code.MEMBER_LOGIN
     assert not heard
+
+
+def test_a_thread_that_waits_is_told_when_the_link_is_closed() -> None:
+    ours, theirs = socket.socketpair()
+    link, lost = Link(Target("here", 1, "m"), ours), threading.Event()
+
+    def wait() -> None:
+        with pytest.raises(SessionLostError):
+            link.run("SELECT SLEEP(100)")
+        lost.set()
+
+    waiting = threading.Thread(target=wait)
+    waiting.start()
+    assert theirs.recv(100)
+    link.close()
+    assert lost.wait(10)
+    waiting.join()
+    theirs.close()
