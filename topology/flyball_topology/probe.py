@@ -5,10 +5,11 @@ answer before, and where they are the same the snapshot before is, too, but for 
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from types import MappingProxyType
 
+from flyball.errors import Code, MemberError
 from flyball.gtid import GtidSet
 from flyball.session.packets import Response, Row, cell, text
 from flyball_topology.view import Channel, Snapshot, grown
@@ -30,11 +31,16 @@ class Reader:
         self._before: Snapshot | None = None
 
     def read(self, response: Response) -> Snapshot:
-        """The snapshot in a response of one row."""
+        """The snapshot in a response of one row.
+
+        :raises MemberError: MEMBER_REFUSED when there is none.
+        """
+        if not response.payloads:
+            raise _no_row()
         payload = response.payloads[0]
         found = self._grown(payload) if response.columns is self._columns else None
         if found is None:
-            found = snapshot(response.rows[0])
+            found = of_rows(response.rows)
             self._learn(response.columns, payload)
         self._before = found
         return found
@@ -74,6 +80,25 @@ class Reader:
             at = end
         known = tuple(growing) == _GROWING
         self._columns, self._same, self._cells = columns, [*same, payload[begin:]] if known else [], cells
+
+
+def of_rows(rows: Sequence[Row]) -> Snapshot:
+    """The snapshot in an answer that is one row.
+
+    :raises MemberError: MEMBER_REFUSED when there is none.
+    """
+    if not rows:
+        raise _no_row()
+    return snapshot(rows[0])
+
+
+def _no_row() -> MemberError:
+    """The procedure bears that tables are missing, and then says nothing: as while a clone takes the schemas away."""
+    return MemberError(
+        Code.MEMBER_REFUSED,
+        "the probe's answer has no row: flyball's own tables are missing, as in the middle of a clone",
+        "Wait for the clone to end; reseed the member if none is under way.",
+    )
 
 
 def snapshot(row: Row) -> Snapshot:

@@ -24,7 +24,7 @@ from flyball.secrets import Secret, Secrets
 from flyball.session import Answer, Login, ServerError, Session, SessionLostError, Target, call, literal
 from flyball.session.packets import Response
 from flyball_topology import steps
-from flyball_topology.probe import Reader, snapshot
+from flyball_topology.probe import Reader, of_rows
 from flyball_topology.view import Snapshot
 
 logger = logging.getLogger(__name__)
@@ -97,7 +97,7 @@ class SqlMembers:
         session = await self._session(shard, spec, "act")
         deep = isinstance(act, steps.Establish | steps.Provision | steps.Admit)
         statements = (*_statements(shard, act, secret), call("probe", deep))
-        return snapshot((await session.query("; ".join(statements)))[0])
+        return of_rows(await session.query("; ".join(statements)))
 
     def beat(self, shard: Shard, member: MemberSpec, beat: int) -> Awaitable[None]:
         """Renew the lease, then write the heartbeat the way that writes go.

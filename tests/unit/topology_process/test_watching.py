@@ -309,6 +309,19 @@ async def test_a_probe_that_is_given_up_with_its_watch_says_nothing_of_the_membe
     assert (await looking)["a"].reach is Reach.OK
 
 
+async def test_an_answer_that_nobody_expected_makes_the_member_no_better_known(members: Members) -> None:
+    told: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context["exception"]))
+    members.answers = {"a": snapshot()}
+    watch = watch_of(members)
+    assert (await watch.look(shard("a"), 0.0))["a"].reach is Reach.OK
+    members.answers = {"a": IndexError("list index out of range")}
+    await asyncio.sleep(1)
+    seen = await watch.look(shard("a"), 0.0)
+    assert (seen["a"].reach, seen["a"].failures) == (Reach.SILENT, 1)
+    assert told == [members.answers["a"]]  # it is told all the same: it is a mistake of ours
+
+
 class Immediate(Members):
     """Answers by a future that is done, as sessions that are kept do."""
 

@@ -5,7 +5,9 @@ from collections import defaultdict
 
 import pytest
 
-from flyball_topology.probe import snapshot
+from flyball.errors import Code, MemberError
+from flyball.session.packets import Response
+from flyball_topology.probe import Reader, of_rows, snapshot
 
 Row = dict[str, str | None]
 
@@ -44,3 +46,11 @@ def test_accounts_that_say_the_same_are_read_once_and_cannot_be_changed():
     assert first is second
     with pytest.raises(TypeError):
         first["app"] = False
+
+
+def test_an_answer_without_a_row_is_no_answer():
+    """The probe's procedure bears missing tables; while a clone takes flyball's own away, CALL says OK and no more."""
+    for read in (lambda: Reader().read(Response()), lambda: of_rows([])):
+        with pytest.raises(MemberError, match="no row") as told:
+            read()
+        assert told.value.code is Code.MEMBER_REFUSED
