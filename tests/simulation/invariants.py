@@ -4,6 +4,7 @@
     one primary   a term is one member's alone; two members whose writes could both be acknowledged never exist at once
     rising        neither a member's promise, nor the record's issued or reigning term, ever falls
     errant        nobody is promoted who holds what was written by other means
+    numbers       no GTID ever stands for two transactions
     paused        a paused shard is left alone
     budgets       no more members of a shard are made anew at once than its budget allows
 
@@ -112,6 +113,8 @@ class Invariants:
     def look(self, machine: Machine) -> None:
         """A member has changed."""
         server = machine.server
+        if server.reused:
+            self.say(f"numbers: {server.reused.pop()}")
         seen = self._seen.setdefault(machine.name, Seen())
         if server.row is not seen.row:
             promise, opened = server.promise or 0, server.opened

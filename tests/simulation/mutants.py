@@ -11,11 +11,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cache
 
-from tests.simulation.drawing import draw
+from tests.simulation.drawing import Plan, draw
 from tests.simulation.mutants_of_members import MEMBERS, Changes
 from tests.simulation.mutants_of_service import SERVICE
 from tests.simulation.patching import patched
-from tests.simulation.run import _image, of_seed
+from tests.simulation.run import _image, simulate
 
 MUTANTS: dict[tuple[str, str], Changes] = {**MEMBERS, **SERVICE}
 """By rule and name."""
@@ -25,30 +25,30 @@ MUTANTS: dict[tuple[str, str], Changes] = {**MEMBERS, **SERVICE}
 class Caught:
     """The seed that shows it, and what it shows."""
 
-    seed: int
+    seed: str
     violation: str
 
 
 @cache
-def is_good(seed: int) -> bool:
-    """Whether the world passes the seed as it is."""
-    return of_seed(str(seed)).is_good
+def is_good(plan: Plan) -> bool:
+    """Whether the world passes the plan as it is."""
+    return simulate(plan).is_good
 
 
-def catch(changes: Changes, seeds: Iterable[int]) -> Caught | None:
-    """The first of ``seeds`` that catches the mutant.
+def catch(changes: Changes, plans: Iterable[Plan]) -> Caught | None:
+    """The first of ``plans`` that catches the mutant.
 
     :raises AssertionError: the mutant does not break a rule, it breaks the program.
     """
-    for seed in seeds:
-        _image(replace(draw(str(seed)).setting, empty=True))  # a healthy beginning, made before anything is taken out
+    for plan in plans:
+        _image(replace(plan.setting, empty=True))  # a healthy beginning, made before anything is taken out
         with patched(changes):
-            verdict = of_seed(str(seed))
-        if not verdict.is_good and is_good(seed):
+            verdict = simulate(plan)
+        if not verdict.is_good and is_good(plan):
             violation = verdict.violations[0]
             if "a process ended" in violation:
-                raise AssertionError(f"seed {seed}: {violation}")
-            return Caught(seed, violation)
+                raise AssertionError(f"seed {plan.seed}: {violation}")
+            return Caught(plan.seed, violation)
     return None
 
 
@@ -61,7 +61,7 @@ def main() -> None:
     left = {key: changes for key, changes in MUTANTS.items() if options.only in ": ".join(key)}
     for seed in range(options.first, options.first + options.seeds):
         for key, changes in list(left.items()):
-            if (caught := catch(changes, (seed,))) is not None:
+            if (caught := catch(changes, (draw(str(seed)),))) is not None:
                 print(f"    {key!r}: {seed},  # {caught.violation}"[:160], flush=True)  # noqa: T201
                 del left[key]
     for key in left:

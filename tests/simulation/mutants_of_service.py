@@ -157,6 +157,10 @@ SERVICE: dict[tuple[str, str], Changes] = {
     ("rule 6", "a member that is being made counts as reached"): {
         f"{TOPOLOGY}.revocation:being_made": lambda _: frozenset()
     },
+    ("rule 6", "a member that may have forgotten counts again at once"): {
+        f"{TOPOLOGY}.reseeding:_forgot_nothing": lambda *_: True,
+        f"{TOPOLOGY}.candidates:_began_with": lambda _: NOTHING,
+    },
     ("rule 7", "a reign is recorded before its journal row"): {f"{TOPOLOGY}.promotion:promote": _reign_when_open},
     ("rule 7", "a spent term is issued once more"): {f"{TOPOLOGY}.changes:issue_again": _issue_the_same},
     ("rule 7", "a lost candidate is no suspect"): {f"{TOPOLOGY}.changes:issue_again": _issue_and_forget},

@@ -1,12 +1,13 @@
 """The smallest schedules of what seeds have found, each by its name."""
 
+import pytest
+
 from flyball.records.keyspace import DurabilityPolicy
 from tests.simulation.drawing import Plan
 from tests.simulation.faults import Fault
 from tests.simulation.run import simulate
+from tests.simulation.schedules import SHARD, SHOW
 from tests.simulation.world import Setting
-
-SHARD = "commerce-x"
 
 
 def test_one_that_is_needed_by_those_who_stay_is_not_cut_off_while_another_leaves() -> None:
@@ -33,10 +34,9 @@ def test_one_that_is_needed_is_not_cut_off_while_another_is_made_anew() -> None:
     assert verdict.is_good, verdict.violations
 
 
-def test_a_member_that_becomes_errant_as_it_is_chosen_is_not_promoted() -> None:
-    """It was looked at right before its switchover began, and somebody wrote to it right after that look."""
-    schedule = (Fault(0.5, "switchover", SHARD, "x3"), Fault(0.5012, "errant", "x3"))
-    verdict = simulate(Plan("103556", Setting(members=5, acks=2), schedule))
+@pytest.mark.parametrize("plan", dict.fromkeys(SHOW.values()), ids=lambda plan: plan.seed)
+def test_what_a_rule_is_there_for_comes_to_a_good_end(plan: Plan) -> None:
+    verdict = simulate(plan)
     assert verdict.is_good, verdict.violations
 
 
@@ -61,12 +61,4 @@ def test_a_former_primary_that_comes_back_open_is_closed_before_it_is_made_anew(
     schedule = (Fault(0.5, "reseed", "x1"), killed, Fault(3, "stall", "x1", seconds=5.0))
     setting = Setting(policy=DurabilityPolicy.NONE, replicas=1)
     verdict = simulate(Plan("200569", setting, schedule))
-    assert verdict.is_good, verdict.violations
-
-
-def test_a_member_that_lost_everything_and_is_not_made_anew_counts_once_it_holds_what_was_acknowledged() -> None:
-    """Its clone broke, whoever asked for it has deleted that, and it does not reach the primary, which dies."""
-    apart = (Fault(1.7, "part", "x1", "x2", seconds=20.0), Fault(1.6, "break_clones", seconds=0.3))
-    schedule = (Fault(0.5, "reseed", "x2", seconds=1.4), *apart, Fault(2.2, "kill", "x1", seconds=9.0))
-    verdict = simulate(Plan("h1.6", Setting(members=2, replicas=1), schedule))
     assert verdict.is_good, verdict.violations

@@ -55,14 +55,6 @@ def test_plans_are_drawn_from_seeds() -> None:
     assert len({str(draw(str(seed)).schedule) for seed in range(50)}) > 45
 
 
-def test_what_was_received_is_applied_where_nothing_is_received_any_more() -> None:
-    """The last to hold what was acknowledged have it in their relay logs alone, and the primary is gone."""
-    lag = (Fault(0.6, "lag", "x2", seconds=8.0), Fault(0.6, "lag", "x3", seconds=8.0))
-    kills = (Fault(1.2, "kill", "x1", seconds=20.0), *(Fault(1.2, "kill", name, seconds=0.3) for name in ("x2", "x3")))
-    verdict = simulate(Plan("backlog", Setting(), (*lag, *kills)))
-    assert verdict.is_good, verdict.violations
-
-
 def test_a_member_that_is_killed_while_it_is_made_anew_is_made_anew_again() -> None:
     verdict = simulate(Plan("clone", Setting(), (Fault(0.5, "reseed", "x3"), Fault(1.0, "kill", "x3", seconds=0.1))))
     assert verdict.is_good, verdict.violations
