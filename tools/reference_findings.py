@@ -13,6 +13,8 @@ _DONE: dict[str, str] = {
     "PRIMARY_DEAD": "failover, where fencing those who answer revokes its reign",
     "PRIMARY_CLOSED": "failover; the same member may win it",
     "PRIMARY_FROZEN": "it is opened again, under the term that it reigns by",
+    "SERVES_NOT_YET": "applications are let in",
+    "SERVES_UNASKED": "applications are kept out, after a grace for what they have open",
     "PRIMARY_CANNOT_WRITE": "failover",
     "WRITES_WAIT": "nothing: an answer would be untrue; it names the members that do not hear the primary",
     "DISK_FULL": "a replica leaves the ack set until there is space; a primary that cannot write is replaced",

@@ -1,13 +1,20 @@
-"""The client of a keyspace: sends each statement to the shard that its sharding key belongs to."""
+"""The client of a keyspace: sends each statement to the shard that its sharding key belongs to.
+
+While a shard hands its rows over to others, what is for it waits; as soon as the routing names another shard, it goes
+there. Meanwhile the client connects to those who are about to serve.
+"""
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Self
 
 from flyball.client.connection import Connector, Login, Result, TlsConnector
 from flyball.client.record_reader import Followed, RecordReader
-from flyball.client.shard import Counters, ShardClient, Tuning
+from flyball.client.shard import Counters, ElsewhereError, ShardClient, Tuning
+from flyball.client.situation import Situation
 from flyball.expand import shard_for
 from flyball.keyspaceid import keyspace_id
 
@@ -38,6 +45,8 @@ class KeyspaceClient:
         self._clock = clock
         self._sleep = sleep
         self._clients: dict[str, ShardClient] = {}
+        self._prepared: dict[str, Situation] = {}
+        """By shard that hands over: as it was when this client connected to its heirs."""
 
     def __enter__(self) -> Self:
         return self
@@ -60,7 +69,24 @@ class KeyspaceClient:
 
         :raises InputError: NOT_HASHABLE for a key that has no keyspace id, NO_SUCH_OBJECT when no shard serves it.
         """
-        return self.shard_of(key).execute(sql, args, idempotent=idempotent)
+        where = keyspace_id(key)
+        deadline = self._clock() + (self._tuning or Tuning()).give_up_after
+        while True:
+            name = shard_for(where, self._routing.look())
+            is_meant = partial(self._is_meant, where, name)
+            with suppress(ElsewhereError):
+                return self.shard(name).execute(sql, args, idempotent=idempotent, is_meant=is_meant, deadline=deadline)
+
+    def _is_meant(self, where: int, name: str) -> bool:
+        """Whether the shard serves the keyspace id still. Asked where it does not take statements just now."""
+        if shard_for(where, self._routing.look()) != name:
+            return False
+        situation = self.shard(name).situation
+        if situation.hands_over and situation != self._prepared.get(name):
+            self._prepared[name] = situation
+            for heir in self._reader.heirs(self._keyspace, name):
+                self.shard(heir).connect()
+        return True
 
     def shard_of(self, key: int | str | bytes) -> ShardClient:
         """The client of the shard that a sharding key belongs to."""

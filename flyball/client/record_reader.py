@@ -12,6 +12,7 @@ from typing import Generic, Self, TypeVar
 from flyball.addressing import Target, find_shard, in_order
 from flyball.client.situation import Situation, situation_of
 from flyball.errors import Code, InputError, StoreError
+from flyball.keyrange import KeyRange
 from flyball.records import Keyspace, Record, Shard
 from flyball.records.keyspace import ShardRoute
 from flyball.store import sqlite_file, sqlite_table
@@ -75,8 +76,22 @@ class RecordReader:
         routing = self._one(Keyspace, keyspace).status.routing
         if routing:
             return routing
-        shards = (shard for shard in self._all(Shard) if shard.spec.keyspace == keyspace and shard.spec.serving)
+        shards = (shard for shard in self._all(Shard) if shard.spec.keyspace == keyspace and shard.serves)
         return tuple(ShardRoute(range=shard.spec.range, shard=shard.name) for shard in in_order(shards))
+
+    def heirs(self, keyspace: str, shard: str) -> tuple[str, ...]:
+        """Those who may serve the shard's rows after it: they reign over some of its key range, and do not serve."""
+        every = [one for one in self._all(Shard) if one.spec.keyspace == keyspace]
+        mine = next((KeyRange.parse(one.spec.range) for one in every if one.name == shard), None)
+        return tuple(
+            one.name
+            for one in in_order(every)
+            if mine is not None
+            and one.name != shard
+            and one.status.reign.term
+            and not one.serves
+            and mine.overlap(KeyRange.parse(one.spec.range)) is not None
+        )
 
     def _one(self, kind: type[K], name: str) -> K:
         with sqlite_file.coded(self._path):

@@ -12,6 +12,7 @@ Both waits together have one limit, ``give_up_after``, counted from the call.
 import logging
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,6 +26,10 @@ from flyball.client.situation import Address, Situation
 from flyball.errors import Code, MemberError, RefusedError
 
 logger = logging.getLogger(__name__)
+
+
+class ElsewhereError(Exception):
+    """The statement was not sent, and its rows are another shard's by now."""
 
 
 class OutcomeUnknownError(MemberError):
@@ -75,6 +80,8 @@ class _Attempt:
     not_before: float = 0.0
     why: str = ""
     is_held: bool = False
+    is_meant: Callable[[], bool] | None = None
+    """Whether the statement still belongs to this shard; asked while it cannot be sent."""
 
 
 class ShardClient:
@@ -133,18 +140,38 @@ class ShardClient:
         """The shard as the record says now."""
         return self._situation.look()
 
-    def execute(self, sql: str, args: Sequence[object] = (), *, idempotent: bool = False) -> Result:
+    def connect(self) -> None:
+        """Connect to the primary, so that the first statement need not; nothing where that cannot be now."""
+        situation = self._situation.look()
+        if situation.primary is None or situation.primary in self._connections:
+            return
+        with suppress(NotDoneError, MemberError):
+            self._open(situation.primary, situation.database)
+
+    def execute(
+        self,
+        sql: str,
+        args: Sequence[object] = (),
+        *,
+        idempotent: bool = False,
+        is_meant: Callable[[], bool] | None = None,
+        deadline: float | None = None,
+    ) -> Result:
         """Run one statement on the primary, in autocommit; return its rows, or how many it affected.
 
         :param args: values for the statement's ``%s``.
         :param idempotent: a second execution does no harm, so the statement may be sent again after its connection
             broke.
+        :param is_meant: whether the statement belongs to this shard still; asked while it cannot be sent.
+        :param deadline: on the client's clock, in the place of ``give_up_after``.
+        :raises ElsewhereError: it does not belong here any more, and was not sent.
         :raises OutcomeUnknownError: the connection broke after the statement was sent.
         :raises RefusedError: TIMED_OUT when it could not be sent within ``give_up_after``.
         :raises MemberError: MEMBER_LOGIN.
         :raises pymysql.MySQLError: the server's answer, a duplicate key or a deadlock say.
         """
-        attempt = _Attempt(self._clock() + self._tuning.give_up_after, self._tuning.first_rest)
+        until = self._clock() + self._tuning.give_up_after if deadline is None else deadline
+        attempt = _Attempt(until, self._tuning.first_rest, is_meant=is_meant)
         self.counters.statements += 1
         while True:
             situation, address, connection = self._ready(attempt)
@@ -175,6 +202,9 @@ class ShardClient:
         """
         while True:
             situation = self._situation.look()
+            waits = situation.held or attempt.failed_in is not None
+            if waits and attempt.is_meant is not None and not attempt.is_meant():
+                raise ElsewhereError
             if situation.held:
                 self._wait_held(situation, attempt)
                 coming = situation.coming

@@ -35,6 +35,8 @@ class Situation:
     coming: Address | None = None
     is_issued: bool = False
     """The new term is issued to ``coming``: it may be open before the record says that it reigns."""
+    hands_over: bool = False
+    """A reshard keeps applications out: other shards are about to serve these rows, or this one again."""
 
 
 def situation_of(shard: Shard) -> Situation:
@@ -49,6 +51,7 @@ def situation_of(shard: Shard) -> Situation:
         primary=primary,
         held=_held(shard, primary),
         coming=None if coming == primary else coming,
+        hands_over=shard.status.access is not None and not shard.serves,
         is_issued=transition is not None and transition.phase in {Phase.ISSUED, Phase.PROMOTING},
     )
 
@@ -59,7 +62,7 @@ def _held(shard: Shard, primary: Address | None) -> str:
         return f"a {transition.mode} change of primary is at {transition.phase}"
     if primary is None:
         return "no member reigns yet"
-    if not shard.spec.serving:
+    if not shard.serves:
         return "the shard does not serve"
     return ""
 

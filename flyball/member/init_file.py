@@ -6,7 +6,15 @@ from importlib import resources
 from pymysql.converters import escape_string
 
 _STATEMENTS = ("1_accounts.sql", "2_tables.sql")
-_ROUTINES = ("3_fence.sql", "4_replication.sql", "5_provision.sql", "6_guard.sql", "7_probe.sql", "8_grants.sql")
+_ROUTINES = (
+    "3_fence.sql",
+    "4_replication.sql",
+    "5_provision.sql",
+    "6_guard.sql",
+    "7_probe.sql",
+    "8_reshard.sql",
+    "9_grants.sql",
+)
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -155,7 +155,7 @@ class Access(StrEnum):
     """What a shard's primary takes.
 
     ``Open``: the applications' writes. ``Filling``: the rows of a reshard alone, by its channels and its movers'
-    account (``read_only`` stays ON). ``Frozen``: no writes but those of a channel (``super_read_only`` is ON).
+    account (``read_only`` stays ON). ``Frozen``: the same of a shard that did serve; movers write nothing there.
     """
 
     OPEN = "Open"
@@ -235,7 +235,8 @@ class ShardStatus(Model):
     member leaves (then both count). ``held`` are members that may carry GTIDs given up by a person and must
     not be reseeded until released. ``diverged`` are members whose content is not the line's although their GTIDs are:
     never candidates nor donors, until they are made anew. ``reseeding`` are members that may be cloned, or could still
-    be by an act that comes late.
+    be by an act that comes late. ``imports`` belong to the shard's line as what its own primaries wrote does: they are
+    named before the first of their transactions comes here.
     """
 
     observed_generation: int = 0
@@ -251,6 +252,7 @@ class ShardStatus(Model):
     diverged: tuple[Diverged, ...] = ()
     reseeding: tuple[Reseeding, ...] = ()
     access: ShardAccess | None = Field(default=None, description="decided by a reshard; the spec's wish where absent")
+    imports: tuple[str, ...] = Field(default=(), description="uuids of other shards' members, whose writes come here")
     durability: DurabilitySpec | None = Field(default=None, description="what is in force; follows the spec's")
     durability_next: DurabilitySpec | None = Field(default=None, description="what is being put in force")
     decision: DecisionStatus = DecisionStatus()

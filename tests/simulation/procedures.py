@@ -73,8 +73,8 @@ async def _do(machine: Machine, shard: Shard, step: steps.Act) -> list[Commit]:
         stamp = shard.status.version, shard.status.issue_of(step.term)
         await machine.disk()
         match step:
-            case steps.Freeze():
-                await _freeze(machine, step)
+            case steps.Freeze() | steps.Hold():
+                await _freeze(machine, step, *stamp)
             case steps.Follow():
                 source = shard.spec.member(step.source)
                 if source is None:
@@ -94,6 +94,9 @@ def _at_once(machine: Machine, step: steps.Act, *stamp: Any) -> list[Commit]:
         case steps.Thaw():
             server.thaw(step.term)
             machine.watched_until = machine.clock() + 10.0
+        case steps.Serve():
+            server.serve(step.term, *stamp)
+            machine.watched_until = machine.clock() + 10.0
         case steps.Isolate():
             server.isolate(step.term)
         case steps.Lend():
@@ -103,7 +106,7 @@ def _at_once(machine: Machine, step: steps.Act, *stamp: Any) -> list[Commit]:
         case steps.CatchUp():
             server.catch_up(step.term, *stamp)
         case steps.Promote():
-            server.promote(step.term, GtidSet.parse(step.holds), step.acks, step.ackers, *stamp)
+            server.promote(step.term, GtidSet.parse(step.holds), step.acks, step.ackers, *stamp, serves=step.serves)
             machine.changed()
             journal = server.write_journal(step.term)
             waited += [journal] if journal else []
@@ -125,17 +128,20 @@ def _at_once(machine: Machine, step: steps.Act, *stamp: Any) -> list[Commit]:
     return waited
 
 
-async def _freeze(machine: Machine, step: steps.Freeze) -> None:
-    """``super_read_only=ON`` waits for the commits in flight, and no statement begins meanwhile."""
+async def _freeze(machine: Machine, step: steps.Freeze | steps.Hold, *stamp: Any) -> None:
+    """``super_read_only=ON``, or ``read_only=ON``, waits for the commits in flight; no statement begins meanwhile."""
     server = machine.server
-    server.obey(step.term)
+    server.obey(step.term, *(stamp if isinstance(step, steps.Hold) else ()))
     server.must_be_open(step.term)
     machine.freezing += 1
     try:
         await machine.until(lambda: all(commit.done for commit in server.commits), step.wait)
     finally:
         machine.freezing -= 1
-    server.freeze(step.term)
+    if isinstance(step, steps.Freeze):
+        server.freeze(step.term)
+    else:
+        server.hold(step.term, *stamp)
 
 
 async def arm_clone(machine: Machine, shard: Shard, step: steps.Clone) -> None:

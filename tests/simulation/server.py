@@ -25,6 +25,7 @@ class Row:
     reigned: int = 0
     version: int = 0
     issue: str = ""
+    serves: bool = True
 
 
 @dataclass(frozen=True)
@@ -172,6 +173,10 @@ class Server:
     @property
     def noted(self) -> int:
         return self.row.version if self.row and self.row.uuid == self.uuid else 0
+
+    @property
+    def serves(self) -> bool:
+        return self.row.serves if self.row and self.row.uuid == self.uuid else True
 
     @property
     def received(self) -> GtidSet:
@@ -401,7 +406,8 @@ class Server:
         opened = self.opened if opened is None else opened
         reigned = self.reigned if reigned is None else reigned
         self.donor = ""
-        self.row = Row(self.uuid, term, opened, reigned, self.noted if version is None else version, issue)
+        noted = self.noted if version is None else version
+        self.row = Row(self.uuid, term, opened, reigned, noted, issue, self.serves)
         if self.busy:
             self.super_read_only = False
 
@@ -419,7 +425,7 @@ class Server:
         if self.opened == term:
             return
         self.donor = ""
-        if not self.read_only:
+        if not self.read_only or (not self.super_read_only and self.row is not None and self.row.opened > 0):
             self.take_offline()
             self._end_semi_sync()
             self._resolve()
@@ -443,7 +449,26 @@ class Server:
     def thaw(self, term: int) -> None:
         self.obey(term)
         self.must_be_open(term)
+        self.super_read_only = self.offline = False
+        self.read_only = self.read_only and not self.serves
+
+    def hold(self, term: int, version: int = 0, issue: str | None = None) -> None:
+        self.obey(term, version, issue)
+        self.must_be_open(term)
+        if any(commit.client and not commit.done for commit in self.commits):
+            raise refused("1205 Lock wait timeout exceeded")
+        self.read_only, self.super_read_only, self.offline = True, False, False
+        self._note_serves(serves=False)
+
+    def serve(self, term: int, version: int = 0, issue: str | None = None) -> None:
+        self.obey(term, version, issue)
+        self.must_be_open(term)
         self.super_read_only = self.read_only = self.offline = False
+        self._note_serves(serves=True)
+
+    def _note_serves(self, *, serves: bool) -> None:
+        assert self.row is not None
+        self.row = replace(self.row, serves=serves)
 
     def follow(self, term: int, host: str, port: int, acks: bool, version: int = 0, issue: str | None = None) -> None:
         self.obey(term, version, issue)
@@ -492,10 +517,18 @@ class Server:
         self.offline = False
 
     def promote(
-        self, term: int, holds: GtidSet, acks: int, ackers: tuple[str, ...], version: int = 0, issue: str | None = None
+        self,
+        term: int,
+        holds: GtidSet,
+        acks: int,
+        ackers: tuple[str, ...],
+        version: int = 0,
+        issue: str | None = None,
+        *,
+        serves: bool = True,
     ) -> None:
         self.check_term(term, version, issue)
-        if self.opened == term and not (self.super_read_only or self.read_only or self.offline):
+        if self.opened == term and not (self.super_read_only or self.offline or (serves and self.read_only)):
             return
         if self.channel is not None:
             self.channel.stop()
@@ -503,12 +536,13 @@ class Server:
             raise refused("FB3002 this member lacks transactions that its promotion needs")
         self.super_read_only = False
         self.note(term, version, issue, term, term)
+        self._note_serves(serves=serves)
         self.set_ackers(ackers)
         if acks > 0:
             self.semi_acks, self.semi_source = acks, True
         else:
             self._end_semi_sync()
-        self.read_only = self.offline = False
+        self.read_only, self.offline = self.read_only and not serves, False
 
     def forget_source(self, term: int) -> None:
         self.obey(term)

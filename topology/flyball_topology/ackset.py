@@ -62,7 +62,7 @@ def join(view: View, name: str, why: str) -> Deciding:
 def go_on(view: View) -> Deciding | None:
     """Continue a change of the ack set; ``None`` when none is in flight."""
     status, primary = view.shard.status, view.primary
-    if status.ackers_next is None or primary is None or primary.seen is None or not primary.seen.takes_writes:
+    if status.ackers_next is None or primary is None or primary.seen is None or not primary.seen.works:
         return None
     rest = frozenset(status.ackers_next)
     if not _suffice(view, status.ackers_next):  # both sets were in force, so going back is safe

@@ -84,7 +84,7 @@ def _still_reseeding(view: View, version: int) -> tuple[Reseeding, ...]:
 def _serving(found: Mapping[str, Snapshot], diverged: AbstractSet[str]) -> str | None:
     """The member that is open under the highest term that anybody opened, or wrote down, a reign of."""
     highest = max(max(seen.opened, seen.reigned, seen.journal_term) for seen in found.values())
-    serving = (name for name, seen in found.items() if seen.takes_writes and 0 < seen.opened == highest)
+    serving = (name for name, seen in found.items() if seen.works and 0 < seen.opened == highest)
     return next((name for name in serving if name not in diverged), None)
 
 

@@ -349,7 +349,7 @@ class ShardController:
         if transition is not None and transition.phase is not Phase.PREPARING:
             return
         seen = primary.seen if primary else None
-        if primary is None or seen is None or not seen.takes_writes or seen.opened != view.reign.term:
+        if primary is None or seen is None or not seen.works or seen.opened != view.reign.term:
             return
         if view.now - memory.beat_at >= BEAT_EACH:
             memory.beat_at = view.now

@@ -54,7 +54,7 @@ def primary_cannot_write(view: View) -> bool:
     """Up, and provably unable to write: its heartbeat hangs or fails, and not for want of an acknowledgement."""
     primary = view.primary
     seen = primary.seen if primary else None
-    if primary is None or seen is None or not seen.takes_writes or (seen.waiting and not seen.disk_full):
+    if primary is None or seen is None or not seen.works or (seen.waiting and not seen.disk_full):
         return False
     return min(view.beat_hung, view.now - primary.since) >= HUNG_FOR
 
@@ -143,9 +143,10 @@ def _primary(view: View) -> Iterator[Finding]:
     if seen.opened != view.reign.term or seen.uuid != view.reign.uuid:
         yield Finding(Kind.PRIMARY_CLOSED, primary.name)
         return
-    if not seen.takes_writes:
-        yield Finding(Kind.PRIMARY_FROZEN, primary.name)
-        return
+    if not seen.is_open(serves=view.shard.serves):
+        yield Finding(_closed_or_not(view, seen), primary.name)
+        if not seen.works:
+            return
     if primary_cannot_write(view):
         yield Finding(Kind.PRIMARY_CANNOT_WRITE, primary.name)
     if seen.waiting and view.beat_hung >= WAITING_FOR:
@@ -158,6 +159,13 @@ def _primary(view: View) -> Iterator[Finding]:
     yield from _settings(view, primary, seen)
     if primary.spec.intent is Intent.LEAVE:
         yield Finding(Kind.LEAVING, primary.name)
+
+
+def _closed_or_not(view: View, seen: Snapshot) -> Kind:
+    """Which door of a primary is not as it should be."""
+    if not seen.works:
+        return Kind.PRIMARY_FROZEN
+    return Kind.SERVES_NOT_YET if view.shard.serves else Kind.SERVES_UNASKED
 
 
 def _hears_primary(view: View, member: MemberView) -> bool:

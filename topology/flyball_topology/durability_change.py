@@ -43,7 +43,7 @@ def go_on(view: View) -> Deciding | None:
     """Continue a change of the durability; ``None`` when none is in flight."""
     new, primary = view.shard.status.durability_next, view.primary
     seen = primary.seen if primary else None
-    if new is None or primary is None or seen is None or not seen.takes_writes:
+    if new is None or primary is None or seen is None or not seen.works:
         return None
     givers = may_acknowledge(view, primary.name)
     if new != view.shard.spec.durability or not _suffice(view, primary, new, _following(view, primary, givers)):

@@ -14,6 +14,8 @@ class Kind(Enum):
     PRIMARY_DEAD = "the primary is dead: it does not answer, and no replica hears it"
     PRIMARY_CLOSED = "the primary restarted, and is closed"
     PRIMARY_FROZEN = "the primary is frozen, and no switchover is in flight"
+    SERVES_NOT_YET = "the primary keeps applications out, and its shard serves"
+    SERVES_UNASKED = "the primary lets applications write, and its shard does not serve"
     PRIMARY_CANNOT_WRITE = "the primary answers, and cannot write"
     WRITES_WAIT = "the primary's writes wait, and nobody acknowledges them"
     DISK_FULL = "a member's disk is full"

@@ -28,10 +28,11 @@ def _parsed(text: str) -> GtidSet:
 
 
 def writers(view: View) -> frozenset[str]:
-    """The uuids that may have added to the line since."""
+    """The uuids that may have added to the line since: of primaries, and of the shards that rows come from."""
     transition = view.shard.status.transition
     suspects = transition.suspects if transition else ()
-    return frozenset({view.reign.uuid, *(suspect.uuid for suspect in suspects)} - {""})
+    imports = view.shard.status.imports
+    return frozenset({view.reign.uuid, *(suspect.uuid for suspect in suspects), *imports} - {""})
 
 
 def line_of(view: View, snapshot: Snapshot) -> GtidSet:

@@ -174,7 +174,7 @@ def _open(view: View, transition: Transition, candidate: MemberView, seen: Snaps
     if seen.opened == transition.term and (former := _still_open(view, transition, candidate)):
         step = Step(f"fence {', '.join(former)}", acts=_fences(former, transition.term), within=1.5)
         return take(view, step, f"open under an older term, while {candidate.name} waits for its first acknowledgement")
-    if seen.opened == transition.term and seen.takes_writes and seen.waiting:
+    if seen.opened == transition.term and seen.works and seen.waiting:
         awaited = f"{in_force.acks} acknowledgement(s) of its journal row"
         if (admitting := _admit(view, transition, candidate, seen)) is not None:
             return admitting
@@ -190,7 +190,9 @@ def _open(view: View, transition: Transition, candidate: MemberView, seen: Snaps
         acks = 0 if in_force.policy is DurabilityPolicy.NONE else in_force.acks
         ackers = view.shard.status.ackers
         mode = transition.mode.value
-        acts.append(Promote(candidate.name, transition.term, transition.holds, acks, ackers, mode))
+        acts.append(
+            Promote(candidate.name, transition.term, transition.holds, acks, ackers, mode, serves=view.shard.serves)
+        )
         names.append(f"promote {candidate.name}")
     else:
         acts.append(CatchUp(candidate.name, transition.term, transition.holds))

@@ -44,7 +44,16 @@ def _state(view: View, member: MemberView) -> tuple[object, ...]:
     if last is None:
         return ()
     beside = beside_the_line(view, member)
-    return (last.uuid, last.opened, last.clone_state, last.is_empty, last.offline, last.takes_writes, beside)
+    return (
+        last.uuid,
+        last.opened,
+        last.clone_state,
+        last.is_empty,
+        last.offline,
+        last.works,
+        last.takes_writes,
+        beside,
+    )
 
 
 def publish(view: View, decision: Decision[Step]) -> ShardStatus:
@@ -111,6 +120,8 @@ def _serving(view: View) -> Condition:
         return _condition(view, "Serving", "NoPrimary", "the shard has no primary yet", status=False)
     if primary.seen is None:
         return _condition(view, "Serving", "PrimaryUnreachable", f"{primary.name}: {primary.reach.value}", status=None)
+    if not view.shard.serves and primary.seen.works:
+        return _condition(view, "Serving", "NotAsked", "the shard does not serve: its primary is ready", status=False)
     if not primary.seen.takes_writes:
         return _condition(view, "Serving", "PrimaryClosed", f"{primary.name} takes no writes", status=False)
     if primary.seen.waiting:

@@ -24,7 +24,9 @@ from flyball_topology.steps import (
     Fence,
     Follow,
     ForgetSource,
+    Hold,
     Isolate,
+    Serve,
     Settle,
     Step,
     Thaw,
@@ -84,6 +86,16 @@ def _thaw(view: View, finding: Finding) -> Deciding | None:
     if reseed.holds_writes(view):
         return None
     return _act(view, finding, f"open {finding.member} again", Thaw(finding.member, view.reign.term))
+
+
+def _serve(view: View, finding: Finding) -> Deciding | None:
+    if reseed.holds_writes(view):
+        return None
+    return _act(view, finding, f"let applications into {finding.member}", Serve(finding.member, view.reign.term))
+
+
+def _hold(view: View, finding: Finding) -> Deciding:
+    return _act(view, finding, f"keep applications out of {finding.member}", Hold(finding.member, view.reign.term))
 
 
 def _semi_sync(view: View, finding: Finding) -> Deciding:
@@ -179,6 +191,8 @@ def ask_switchover(view: View, reason: str) -> Deciding:
 
 REMEDIES: dict[Kind, Remedy] = {
     Kind.PRIMARY_FROZEN: Remedy(_thaw),
+    Kind.SERVES_NOT_YET: Remedy(_serve),
+    Kind.SERVES_UNASKED: Remedy(_hold),
     Kind.PRIMARY_HAS_SOURCE: Remedy(_forget_source),
     Kind.SEMI_SYNC_SETTINGS: Remedy(_semi_sync),
     Kind.ACCOUNTS_MISSING: Remedy(_provision),

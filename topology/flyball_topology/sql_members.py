@@ -260,6 +260,10 @@ def _statements(shard: Shard, act: steps.Act, secret: Secret) -> tuple[str, ...]
             return (call("freeze", term, act.wait, act.grace),)
         case steps.Thaw():
             return (call("thaw", term),)
+        case steps.Hold():
+            return (call("hold", term, version, issue, act.wait, act.grace),)
+        case steps.Serve():
+            return (call("serve", term, version, issue),)
         case steps.Isolate():
             return (call("isolate", term),)
         case steps.Follow():
@@ -277,7 +281,15 @@ def _statements(shard: Shard, act: steps.Act, secret: Secret) -> tuple[str, ...]
             return (call("catch_up", term, version, issue, act.holds, act.wait),)
         case steps.Promote():
             return (
-                call("promote", term, version, issue, act.holds, act.acks, _accounts(act.ackers)),
+                call(
+                    "promote" if act.serves else "promote_closed",
+                    term,
+                    version,
+                    issue,
+                    act.holds,
+                    act.acks,
+                    _accounts(act.ackers),
+                ),
                 call("journal", term, act.member, act.mode),
             )
         case steps.ForgetSource():

@@ -36,7 +36,20 @@ class Freeze(Act):
 
 @dataclass(frozen=True, slots=True)
 class Thaw(Act):
-    """Undo a freeze."""
+    """Undo a freeze; applications stay out where a hold keeps them out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold(Act):
+    """Stop serving, and go on as a primary: open transactions get ``grace`` seconds, commits in flight ``wait``."""
+
+    wait: int = 1
+    grace: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Serve(Act):
+    """Let applications in, after a hold or for the first time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +82,16 @@ class CatchUp(Act):
 
 @dataclass(frozen=True, slots=True)
 class Promote(Act):
-    """Take writes, holding ``holds``, with ``acks`` acknowledgements from ``ackers``; then write the journal row."""
+    """Take writes, holding ``holds``, with ``acks`` acknowledgements from ``ackers``; then write the journal row.
+
+    Applications stay out of a shard that does not serve (rule 18).
+    """
 
     holds: str
     acks: int
     ackers: tuple[str, ...]
     mode: str
+    serves: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -144,7 +144,7 @@ def cancel(view: View, transition: Transition) -> Deciding:
     """Cancelling: the swap is made, so nobody can issue the term any more; open the old primary again."""
     primary = view.primary
     seen = primary.seen if primary else None
-    if primary is not None and seen is not None and seen.opened == view.reign.term and not seen.takes_writes:
+    if primary is not None and seen is not None and seen.opened == view.reign.term and not seen.works:
         step = Step(f"open {primary.name} again", acts=(Thaw(primary.name, view.reign.term),))
         return take(view, step, f"the switchover is undone: {transition.reason}")
     return drop(view, transition, transition.reason)

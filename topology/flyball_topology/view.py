@@ -105,7 +105,16 @@ class Snapshot:
     @property
     def takes_writes(self) -> bool:
         """Whether an application could write here."""
-        return not (self.super_read_only or self.read_only or self.offline)
+        return self.works and not self.read_only
+
+    @property
+    def works(self) -> bool:
+        """Whether a primary's own work is done here: housekeeping, imports. Applications may be kept out (rule 18)."""
+        return not (self.super_read_only or self.offline)
+
+    def is_open(self, *, serves: bool) -> bool:
+        """Whether a primary is open just as it should be: it works, and applications can write if the shard serves."""
+        return self.works and self.read_only is not serves
 
     @property
     def is_empty(self) -> bool:

@@ -6,7 +6,7 @@ GRANT ALL ON *.* TO 'flyball_definer'@'localhost' WITH GRANT OPTION;
 
 -- The topology service. CONNECTION_ADMIN lets it in while offline_mode keeps everybody else out, and CLONE_ADMIN
 -- starts a clone, which needs a donor that only flyball.arm_clone can name. It changes nothing by itself;
--- 8_grants.sql says what it may call. The number of its connections takes the place of max_user_connections, which is
+-- 9_grants.sql says what it may call. The number of its connections takes the place of max_user_connections, which is
 -- for applications.
 CREATE USER IF NOT EXISTS 'flyball_topology'@'%' IDENTIFIED BY {topology_password} REQUIRE SSL;
 ALTER USER 'flyball_topology'@'%' IDENTIFIED BY {topology_password} REQUIRE SSL WITH MAX_USER_CONNECTIONS 1000;

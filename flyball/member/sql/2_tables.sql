@@ -5,7 +5,8 @@ CREATE DATABASE IF NOT EXISTS flyball;
 -- term: the highest that this server has promised to. opened: the term under which it takes writes, 0 when it does
 -- not. reigned: the same, kept through a restart, until it settles: what it wrote last may be unacknowledged.
 -- issue: the name of the issue of that term, '' where no act has told it yet. version: the highest version of the
--- record that an act which depends on it was decided on; older ones are refused.
+-- record that an act which depends on it was decided on; older ones are refused. serves: whether applications may write
+-- here while it is open; a reshard decides otherwise (rule 18).
 -- watched_until: how long, by this server's own clock, the topology service is known to watch.
 -- A row of another server_uuid came with a clone and promises nothing.
 CREATE TABLE IF NOT EXISTS flyball.fence (
@@ -16,10 +17,11 @@ CREATE TABLE IF NOT EXISTS flyball.fence (
   reigned BIGINT UNSIGNED NOT NULL DEFAULT 0,
   version BIGINT UNSIGNED NOT NULL DEFAULT 0,
   issue VARCHAR(64) CHARACTER SET ascii NOT NULL DEFAULT '',
+  serves BOOL NOT NULL DEFAULT TRUE,
   watched_until DATETIME(6) NULL
 );
 
--- The table of a member that was made before there were versions and names of issues.
+-- The table of a member that was made before there were versions, names of issues, and shards that do not serve.
 SET @flyball_text = IF(
   EXISTS (
     SELECT 1 FROM information_schema.columns
@@ -32,6 +34,13 @@ SET @flyball_text = IF(
     SELECT 1 FROM information_schema.columns
       WHERE table_schema = 'flyball' AND table_name = 'fence' AND column_name = 'issue'),
   'DO 0', 'ALTER TABLE flyball.fence ADD COLUMN issue VARCHAR(64) CHARACTER SET ascii NOT NULL DEFAULT '''' AFTER version');
+PREPARE flyball_statement FROM @flyball_text;
+EXECUTE flyball_statement;
+SET @flyball_text = IF(
+  EXISTS (
+    SELECT 1 FROM information_schema.columns
+      WHERE table_schema = 'flyball' AND table_name = 'fence' AND column_name = 'serves'),
+  'DO 0', 'ALTER TABLE flyball.fence ADD COLUMN serves BOOL NOT NULL DEFAULT TRUE AFTER issue');
 PREPARE flyball_statement FROM @flyball_text;
 EXECUTE flyball_statement;
 DEALLOCATE PREPARE flyball_statement;

@@ -134,22 +134,43 @@ BEGIN
   DECLARE v_version BIGINT UNSIGNED DEFAULT 0;
   DECLARE v_term BIGINT UNSIGNED DEFAULT 0;
   DECLARE v_issue VARCHAR(64) DEFAULT '';
+  DECLARE v_serves BOOL DEFAULT TRUE;
   DECLARE EXIT HANDLER FOR SQLEXCEPTION
   BEGIN
     IF v_frozen THEN CALL flyball.refreeze(); END IF;
     RESIGNAL;
   END;
-  SELECT opened, reigned, version, term, issue INTO v_opened, v_reigned, v_version, v_term, v_issue
+  SELECT opened, reigned, version, term, issue, serves INTO v_opened, v_reigned, v_version, v_term, v_issue, v_serves
     FROM flyball.fence WHERE id = 1 AND server_uuid = @@GLOBAL.server_uuid;
   SET GLOBAL clone_valid_donor_list = DEFAULT;
   SET SESSION sql_log_bin = 0;
   IF v_frozen THEN SET GLOBAL super_read_only = OFF; END IF;
-  REPLACE INTO flyball.fence (id, server_uuid, term, opened, reigned, version, issue, watched_until)
+  REPLACE INTO flyball.fence (id, server_uuid, term, opened, reigned, version, issue, serves, watched_until)
     VALUES (1, @@GLOBAL.server_uuid, p_term, COALESCE(p_opened, v_opened), COALESCE(p_reigned, v_reigned),
             COALESCE(p_version, v_version), COALESCE(p_issue, IF(v_term = p_term, v_issue, '')),
-            NOW(6) + INTERVAL 10 SECOND);
+            v_serves, NOW(6) + INTERVAL 10 SECOND);
   SET SESSION sql_log_bin = 1;
   IF v_frozen THEN CALL flyball.refreeze(); END IF;
+END $$
+
+-- Whether applications may write here while it is open. Called where flyball itself can write.
+DROP PROCEDURE IF EXISTS flyball.note_serves $$
+CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.note_serves(IN p_serves BOOL)
+BEGIN
+  DECLARE EXIT HANDLER FOR SQLEXCEPTION
+  BEGIN
+    SET SESSION sql_log_bin = 1;
+    RESIGNAL;
+  END;
+  SET SESSION sql_log_bin = 0;
+  UPDATE flyball.fence SET serves = p_serves WHERE id = 1 AND server_uuid = @@GLOBAL.server_uuid;
+  SET SESSION sql_log_bin = 1;
+END $$
+
+DROP FUNCTION IF EXISTS flyball.may_serve $$
+CREATE DEFINER='flyball_definer'@'localhost' FUNCTION flyball.may_serve() RETURNS BOOL READS SQL DATA
+BEGIN
+  RETURN EXISTS (SELECT 1 FROM flyball.fence WHERE id = 1 AND server_uuid = @@GLOBAL.server_uuid AND serves);
 END $$
 
 -- Runs one statement that has to be put together from text.

@@ -3,7 +3,8 @@
 -- Promise p_term and take part in nothing older: no client of a former primary here can hear "ok" any more, and
 -- nothing more is received. Clients are cut first (offline_mode answers nothing to a commit that waits for its
 -- acknowledgement); only then may semi-sync end, which would have answered them (rule 1). A frozen primary has no
--- commit that waits, and keeps semi-sync until it follows: turning it off takes up to a second.
+-- commit that waits, and keeps semi-sync until it follows: turning it off takes up to a second. One whose shard does
+-- not serve is read_only for clients alone, so it is closed like an open one, and its imports end.
 -- A member that was opened under p_term itself is left alone: a term is one member's, so this fence was sent before
 -- that one was chosen, and came late. Whoever wants it closed has a newer term.
 DROP PROCEDURE IF EXISTS flyball.fence $$
@@ -19,7 +20,8 @@ BEGIN
   CALL flyball.check_floor(p_term, p_version, p_issue);
   IF NOT EXISTS (SELECT 1 FROM flyball.fence WHERE opened = p_term AND server_uuid = @@GLOBAL.server_uuid) THEN
     SET GLOBAL clone_valid_donor_list = DEFAULT;
-    IF NOT @@GLOBAL.read_only THEN
+    IF NOT @@GLOBAL.read_only
+      OR (NOT @@GLOBAL.super_read_only AND EXISTS (SELECT 1 FROM flyball.fence WHERE opened > 0)) THEN
       SET GLOBAL offline_mode = ON;
       SET GLOBAL rpl_semi_sync_source_enabled = OFF;
       SET SESSION lock_wait_timeout = 3;
@@ -32,6 +34,7 @@ BEGIN
     ELSEIF NOT flyball.has_noted(p_term, p_version, p_issue) THEN
       CALL flyball.note(p_term, p_version, p_issue, NULL, NULL);
     END IF;
+    CALL flyball.stop_imports();
     IF flyball.has_source() THEN
       CALL flyball.stop_receiver();
     END IF;
@@ -46,7 +49,7 @@ CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.stop_receiver()
 BEGIN
   DECLARE EXIT HANDLER FOR 1876 SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = 33002,
     MESSAGE_TEXT = 'FB3002 the receiver was told to stop, and still writes what it received last: its disk holds it up';
-  STOP REPLICA IO_THREAD;
+  STOP REPLICA IO_THREAD FOR CHANNEL '';
 END $$
 
 -- Stop applying, likewise: what is applied just now may be an ALTER TABLE of an hour, and the applier ends after that.
@@ -55,7 +58,7 @@ CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.stop_applier()
 BEGIN
   DECLARE EXIT HANDLER FOR 1875 SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = 33002,
     MESSAGE_TEXT = 'FB3002 the applier was told to stop, and ends with the long transaction that it is applying';
-  STOP REPLICA SQL_THREAD;
+  STOP REPLICA SQL_THREAD FOR CHANNEL '';
 END $$
 
 -- Whether a source is configured here.
@@ -130,12 +133,65 @@ BEGIN
   CALL flyball.lock_fence();
   CALL flyball.obey(p_term, NULL, NULL);
   CALL flyball.must_be_open(p_term);
+  CALL flyball.stop_imports();
   SET SESSION lock_wait_timeout = p_wait;
   SET GLOBAL super_read_only = ON;
   CALL flyball.unlock_fence();
 END $$
 
--- Undo freeze, for the primary that reigns under p_term and for nobody else.
+-- Stop serving, and go on as a primary: applications are refused as read-only, while imports, the movers and
+-- housekeeping may write. The planned way, as freeze is. It notes that, and the version under which it was decided, so
+-- nothing that was decided before lets applications in again (rule 18).
+DROP PROCEDURE IF EXISTS flyball.hold $$
+CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.hold(
+  IN p_term BIGINT UNSIGNED, IN p_version BIGINT UNSIGNED, IN p_issue VARCHAR(64),
+  IN p_wait INT UNSIGNED, IN p_grace DOUBLE)
+BEGIN
+  DECLARE v_looks INT DEFAULT FLOOR(p_grace / 0.005);
+  DECLARE EXIT HANDLER FOR SQLEXCEPTION
+  BEGIN
+    CALL flyball.unlock_fence();
+    RESIGNAL;
+  END;
+  WHILE v_looks > 0 AND NOT @@GLOBAL.read_only AND flyball.has_open_transactions() DO
+    DO SLEEP(0.005);
+    SET v_looks = v_looks - 1;
+  END WHILE;
+  CALL flyball.lock_fence();
+  CALL flyball.obey(p_term, p_version, p_issue);
+  CALL flyball.must_be_open(p_term);
+  SET SESSION lock_wait_timeout = p_wait;
+  SET GLOBAL read_only = ON;
+  SET GLOBAL super_read_only = OFF;
+  CALL flyball.note_serves(FALSE);
+  CALL flyball.watch(p_term, 10);
+  SET GLOBAL offline_mode = OFF;
+  CALL flyball.unlock_fence();
+END $$
+
+-- Let applications in again after hold, or for the first time. It notes the version, so a hold that comes late is refused.
+DROP PROCEDURE IF EXISTS flyball.serve $$
+CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.serve(
+  IN p_term BIGINT UNSIGNED, IN p_version BIGINT UNSIGNED, IN p_issue VARCHAR(64))
+BEGIN
+  DECLARE EXIT HANDLER FOR SQLEXCEPTION
+  BEGIN
+    CALL flyball.unlock_fence();
+    RESIGNAL;
+  END;
+  CALL flyball.lock_fence();
+  CALL flyball.obey(p_term, p_version, p_issue);
+  CALL flyball.must_be_open(p_term);
+  SET GLOBAL super_read_only = OFF;
+  CALL flyball.note_serves(TRUE);
+  CALL flyball.watch(p_term, 10);
+  SET GLOBAL read_only = OFF;
+  SET GLOBAL offline_mode = OFF;
+  CALL flyball.unlock_fence();
+END $$
+
+-- Undo freeze, for the primary that reigns under p_term and for nobody else. Applications stay out where they were told
+-- to: see hold.
 DROP PROCEDURE IF EXISTS flyball.thaw $$
 CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.thaw(IN p_term BIGINT UNSIGNED)
 BEGIN
@@ -149,7 +205,9 @@ BEGIN
   CALL flyball.must_be_open(p_term);
   SET GLOBAL super_read_only = OFF;
   CALL flyball.watch(p_term, 10);  -- else a commit that waits still would have the guard close it again at once
-  SET GLOBAL read_only = OFF;
+  IF flyball.may_serve() THEN
+    SET GLOBAL read_only = OFF;
+  END IF;
   SET GLOBAL offline_mode = OFF;
   CALL flyball.unlock_fence();
 END $$
@@ -177,7 +235,7 @@ BEGIN
   DECLARE v_executed LONGTEXT DEFAULT @@GLOBAL.gtid_executed;
   DECLARE v_looks INT DEFAULT 0;
   IF NOT flyball.applies() THEN
-    START REPLICA SQL_THREAD;
+    START REPLICA SQL_THREAD FOR CHANNEL '';
     WHILE v_looks < 20 AND flyball.applies() AND NOT flyball.has_applied() AND @@GLOBAL.gtid_executed = v_executed DO
       DO SLEEP(0.05);
       SET v_looks = v_looks + 1;
@@ -215,6 +273,7 @@ BEGIN
   IF @@GLOBAL.rpl_semi_sync_source_enabled THEN
     SET GLOBAL rpl_semi_sync_source_enabled = OFF;
   END IF;
+  CALL flyball.drop_imports();  -- only a primary imports; and no import may ever acknowledge
   IF EXISTS (
     SELECT 1 FROM mysql.slave_master_info WHERE channel_name = '' AND host = p_host AND port = p_port
       AND user_name = p_user AND user_password = p_password AND ssl_ca = @@GLOBAL.ssl_ca) THEN
@@ -241,13 +300,13 @@ BEGIN
       'CHANGE REPLICATION SOURCE TO SOURCE_HOST=', QUOTE(p_host), ', SOURCE_PORT=', p_port,
       ', SOURCE_USER=', QUOTE(p_user), ', SOURCE_PASSWORD=', QUOTE(p_password), v_first,
       ', SOURCE_HEARTBEAT_PERIOD=1, SOURCE_CONNECT_RETRY=1, SOURCE_RETRY_COUNT=0',
-      ', SOURCE_SSL=1, SOURCE_SSL_VERIFY_SERVER_CERT=0, SOURCE_SSL_CA=', QUOTE(@@GLOBAL.ssl_ca)));
+      ', SOURCE_SSL=1, SOURCE_SSL_VERIFY_SERVER_CERT=0, SOURCE_SSL_CA=', QUOTE(@@GLOBAL.ssl_ca), ' FOR CHANNEL '''''));
     IF NOT flyball.holds(v_received) THEN  -- the applier ended in the moment between: nothing to undo, but known
       SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = 33002,
         MESSAGE_TEXT = 'FB3002 transactions that were received and not applied are lost here: the applier ended just then';
     END IF;
   END IF;
-  START REPLICA;
+  START REPLICA FOR CHANNEL '';
   IF EXISTS (SELECT 1 FROM flyball.fence WHERE opened > 0) THEN
     CALL flyball.note(p_term, p_version, p_issue, 0, NULL);
   END IF;
@@ -289,7 +348,7 @@ BEGIN
   CALL flyball.lock_fence();
   CALL flyball.obey(p_term, p_version, p_issue);
   IF flyball.has_source() THEN
-    START REPLICA SQL_THREAD;
+    START REPLICA SQL_THREAD FOR CHANNEL '';
   END IF;
   SET GLOBAL offline_mode = OFF;
   CALL flyball.unlock_fence();
@@ -323,7 +382,7 @@ BEGIN
     IF v_frozen THEN CALL flyball.refreeze(); END IF;
   END IF;
   IF flyball.has_source() THEN
-    START REPLICA SQL_THREAD;
+    START REPLICA SQL_THREAD FOR CHANNEL '';
   END IF;
   SET GLOBAL offline_mode = OFF;
   CALL flyball.unlock_fence();
@@ -337,6 +396,23 @@ CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.promote(
   IN p_term BIGINT UNSIGNED, IN p_version BIGINT UNSIGNED, IN p_issue VARCHAR(64),
   IN p_holds LONGTEXT, IN p_acks INT UNSIGNED, IN p_ackers LONGTEXT)
 BEGIN
+  CALL flyball.take_over(p_term, p_version, p_issue, p_holds, p_acks, p_ackers, TRUE);
+END $$
+
+-- The same where the shard does not serve: imports, movers and housekeeping write, applications stay out (rule 18).
+DROP PROCEDURE IF EXISTS flyball.promote_closed $$
+CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.promote_closed(
+  IN p_term BIGINT UNSIGNED, IN p_version BIGINT UNSIGNED, IN p_issue VARCHAR(64),
+  IN p_holds LONGTEXT, IN p_acks INT UNSIGNED, IN p_ackers LONGTEXT)
+BEGIN
+  CALL flyball.take_over(p_term, p_version, p_issue, p_holds, p_acks, p_ackers, FALSE);
+END $$
+
+DROP PROCEDURE IF EXISTS flyball.take_over $$
+CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.take_over(
+  IN p_term BIGINT UNSIGNED, IN p_version BIGINT UNSIGNED, IN p_issue VARCHAR(64),
+  IN p_holds LONGTEXT, IN p_acks INT UNSIGNED, IN p_ackers LONGTEXT, IN p_serves BOOL)
+BEGIN
   DECLARE v_opened BIGINT UNSIGNED DEFAULT 0;
   DECLARE EXIT HANDLER FOR SQLEXCEPTION
   BEGIN
@@ -347,7 +423,8 @@ BEGIN
   CALL flyball.lock_fence();
   CALL flyball.check_term(p_term, p_version, p_issue);
   SELECT opened INTO v_opened FROM flyball.fence WHERE id = 1 AND server_uuid = @@GLOBAL.server_uuid;
-  IF v_opened <> p_term OR @@GLOBAL.super_read_only OR @@GLOBAL.read_only OR @@GLOBAL.offline_mode THEN
+  IF v_opened <> p_term OR @@GLOBAL.super_read_only OR @@GLOBAL.offline_mode
+    OR (p_serves AND @@GLOBAL.read_only) THEN
     IF flyball.has_source() THEN
       CALL flyball.stop_receiver();
     END IF;
@@ -358,13 +435,16 @@ BEGIN
     SET GLOBAL super_read_only = OFF;
     CALL flyball.set_ackers(p_ackers);  -- refuses while somebody else might acknowledge still
     CALL flyball.note(p_term, p_version, p_issue, p_term, p_term);
+    CALL flyball.note_serves(p_serves);
     IF p_acks > 0 THEN
       SET GLOBAL rpl_semi_sync_source_wait_for_replica_count = p_acks;
       SET GLOBAL rpl_semi_sync_source_enabled = ON;
     ELSEIF @@GLOBAL.rpl_semi_sync_source_enabled THEN
       SET GLOBAL rpl_semi_sync_source_enabled = OFF;
     END IF;
-    SET GLOBAL read_only = OFF;
+    IF p_serves THEN
+      SET GLOBAL read_only = OFF;
+    END IF;
     SET GLOBAL offline_mode = OFF;
   END IF;
   CALL flyball.unlock_fence();
@@ -385,7 +465,7 @@ BEGIN
   IF flyball.has_source() AND flyball.has_applied() THEN
     CALL flyball.stop_receiver();
     CALL flyball.stop_applier();
-    RESET REPLICA ALL;
+    RESET REPLICA ALL FOR CHANNEL '';
   END IF;
   CALL flyball.unlock_fence();
 END $$
@@ -425,11 +505,12 @@ BEGIN
   SET SESSION lock_wait_timeout = 3;
   SET GLOBAL super_read_only = ON;
   CALL flyball.note(p_term, NULL, NULL, 0, NULL);
+  CALL flyball.stop_imports();
   IF flyball.has_source() THEN
     CALL flyball.stop_receiver();
     BEGIN  -- it need not have ended yet: nothing waits for a member that is kept out
       DECLARE CONTINUE HANDLER FOR 1875 BEGIN END;
-      STOP REPLICA SQL_THREAD;
+      STOP REPLICA SQL_THREAD FOR CHANNEL '';
     END;
   END IF;
   CALL flyball.unlock_fence();
@@ -458,6 +539,7 @@ BEGIN
     CALL flyball.stop_receiver();
     CALL flyball.stop_applier();
   END IF;
+  CALL flyball.stop_imports();
   SET GLOBAL clone_valid_donor_list = CONCAT(p_host, ':', p_port);
   SET GLOBAL super_read_only = OFF;
   CALL flyball.unlock_fence();

@@ -25,6 +25,7 @@ def shard(
     candidate: str = "",
     mode: str = "planned",
     serving: bool = True,
+    access: str = "",
 ) -> Shard:
     members = [
         {"name": member, "host": "127.0.0.1", "port": 15001 + place, "tlsName": f"{member}.commerce"}
@@ -34,6 +35,8 @@ def shard(
     status: dict[str, object] = {"issued": term, "reign": {"term": term, "primary": primary}}
     if phase:
         status["transition"] = {"mode": mode, "phase": phase, "candidate": candidate}
+    if access:
+        status["access"] = {"mode": access, "by": "move-1"}
     record = {"metadata": {"name": name}, "spec": {**spec, "serving": serving}, "status": status}
     return Shard.model_validate(record)
 

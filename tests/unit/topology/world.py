@@ -325,6 +325,10 @@ class World:
                 server.freeze(act.term)
             case steps.Thaw():
                 server.thaw(act.term)
+            case steps.Hold():
+                server.hold(act.term, *stamp)
+            case steps.Serve():
+                server.serve(act.term, *stamp)
             case steps.Isolate():
                 server.isolate(act.term)
             case steps.Follow():
@@ -361,7 +365,7 @@ class World:
         if not errant.is_empty:
             self.violated.append(f"{server.name} holds errant transactions {errant} and is promoted")
         already = server.opened == act.term
-        server.promote(act.term, GtidSet.parse(act.holds), act.acks, act.ackers, *stamp)
+        server.promote(act.term, GtidSet.parse(act.holds), act.acks, act.ackers, *stamp, serves=act.serves)
         author = self._journals.setdefault(act.term, server.name)
         if author != server.name:
             self.violated.append(f"term {act.term} was {author}'s, and {server.name} is promoted under it")

@@ -116,7 +116,7 @@ class ShardSeen:
 
     :param term: the reign under which it was asked; a shard whose primary does not answer is not in the view.
     :param writable: applications could write: both read-only flags are OFF, and it is not offline.
-    :param frozen: ``super_read_only`` is ON, and no transaction of an application is open any more.
+    :param frozen: applications cannot write: ``read_only`` is ON, so whatever they had open cannot commit any more.
     :param executed: everything that the primary has executed.
     :param line: the part of it that a consumer must have: without housekeeping, without prunes.
     :param strays: transactions that a channel or a snapshot brought here from a producer whose present line lacks them

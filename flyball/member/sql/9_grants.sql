@@ -23,3 +23,16 @@ GRANT EXECUTE ON PROCEDURE flyball.admit TO 'flyball_topology'@'%' $$
 GRANT EXECUTE ON PROCEDURE flyball.ensure_semi_sync TO 'flyball_topology'@'%' $$
 GRANT EXECUTE ON PROCEDURE flyball.watch TO 'flyball_topology'@'%' $$
 GRANT EXECUTE ON PROCEDURE flyball.beat TO 'flyball_topology'@'%' $$
+GRANT EXECUTE ON PROCEDURE flyball.hold TO 'flyball_topology'@'%' $$
+GRANT EXECUTE ON PROCEDURE flyball.import TO 'flyball_topology'@'%' $$
+GRANT EXECUTE ON PROCEDURE flyball.pause_import TO 'flyball_topology'@'%' $$
+GRANT EXECUTE ON PROCEDURE flyball.end_import TO 'flyball_topology'@'%' $$
+GRANT EXECUTE ON PROCEDURE flyball.await TO 'flyball_topology'@'%' $$
+GRANT EXECUTE ON PROCEDURE flyball.ensure_mover TO 'flyball_topology'@'%' $$
+GRANT EXECUTE ON PROCEDURE flyball.drop_mover TO 'flyball_topology'@'%' $$
+GRANT EXECUTE ON PROCEDURE flyball.declare_foreign TO 'flyball_topology'@'%' $$
+GRANT EXECUTE ON PROCEDURE flyball.journal_move TO 'flyball_topology'@'%' $$
+GRANT EXECUTE ON PROCEDURE flyball.part TO 'flyball_topology'@'%' $$
+GRANT EXECUTE ON PROCEDURE flyball.probe_reshard TO 'flyball_topology'@'%' $$
+GRANT EXECUTE ON PROCEDURE flyball.serve TO 'flyball_topology'@'%' $$
+GRANT EXECUTE ON PROCEDURE flyball.promote_closed TO 'flyball_topology'@'%' $$
