@@ -68,7 +68,7 @@ cluster: .venv/complete  ## a Kubernetes of three nodes (NODES=…): the one of 
 cluster-down: .venv/complete  ## end the cluster that was made here
 	@$(BIN)/python -m tools.kubernetes.cluster down
 
-cluster-test: .venv/complete  ## one keyspace's whole life on that cluster, all its chapters (half an hour); ARGS=… goes to pytest
+cluster-test: .venv/complete  ## one keyspace on that cluster through every chapter of its story; ARGS=… goes to pytest
 	CLUSTER_TEST=whole $(BIN)/python -m pytest -q tests/kubernetes/cluster $(ARGS)
 
 images: .venv/complete  ## the images of flyball and of MySQL as archives, built without Docker (root)

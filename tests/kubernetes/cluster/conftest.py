@@ -1,5 +1,6 @@
 """The story's cluster: skipped where there can be none, with the reason; long chapters where they are asked for."""
 
+import json
 import os
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from tools.kubernetes.trial.stage import stage
 LIMIT = 2400
 """Seconds for one chapter on a busy machine; the first one may have to make images."""
 _failed: list[str] = []
+_stories: list[Story] = []
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -28,6 +30,12 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
     return report
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What was measured on the way: one line."""
+    for story in _stories:
+        terminalreporter.write_line(json.dumps({"seconds": story.figures}))
+
+
 @pytest.fixture(scope="module")
 def told():
     """The story as far as it has come."""
@@ -37,7 +45,8 @@ def told():
     except Unavailable as reason:
         pytest.skip(f"there is no cluster: {reason}")
     try:
-        yield Story(entered)
+        _stories.append(Story(entered))
+        yield _stories[-1]
     finally:
         place.__exit__(None, None, None)
 

@@ -2,9 +2,10 @@
 
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 
 from tools.kubernetes.trial import application, faults, keyspace
-from tools.kubernetes.trial.stage import Stage
+from tools.kubernetes.trial.stage import RELEASE, Stage, TrialError
 
 SHARDS = ("commerce-80-x", "commerce-x-80")
 
@@ -14,6 +15,8 @@ class Story:
 
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
+        self.figures: dict[str, float] = {}
+        """Seconds, by what took them; told at the end, and asserted nowhere."""
 
     # --- as things stand ----------------------------------------------------------------------------------
 
@@ -29,15 +32,26 @@ class Story:
     def uids(self) -> dict[str, str]:
         return {name: pod.uid for name, pod in self.pods().items()}
 
+    def other_nodes(self) -> list[str]:
+        """Those that may be harmed."""
+        names = [node["metadata"]["name"] for node in self.stage.get("nodes")["items"]]
+        return [name for name in names if name != self.stage.anchor]
+
+    def leader_node_but_the_anchor(self, component: str) -> str:
+        """The node of the leader, which is made to lead elsewhere than where the API server is; a standby is there."""
+        if self.leader_node(component) == self.stage.anchor:
+            holder = self.stage.get("lease", component)["spec"]["holderIdentity"].partition("/")[0]
+            faults.delete_pod(self.stage, holder, force=True)
+            self.stage.until(
+                f"another {component} leads", lambda: self.leader_node(component) not in {"", self.stage.anchor}
+            )
+            self.stage.kubectl("rollout", "status", f"deployment/{RELEASE}-{component}", "--timeout=300s", limit=330.0)
+        return self.leader_node(component)
+
     def leader_node(self, component: str) -> str:
         holder = self.stage.get("lease", component)["spec"].get("holderIdentity", "").partition("/")[0]
-        return self.stage.get("pod", holder)["spec"]["nodeName"] if holder else ""
-
-    def variable(self, member: str, name: str) -> str:
-        query = f"SELECT @@GLOBAL.{name}"
-        login = ("--defaults-file=/etc/flyball/start/engine.cnf", "--socket=/run/mysqld/mysqld.sock")
-        words = ("mysql", *login, "--batch", "--skip-column-names", "-e", query)
-        return self.stage.kubectl("exec", member, "-c", "mysqld", "--", *words).strip()
+        pods = {pod["metadata"]["name"]: pod for pod in self.stage.get("pods")["items"]}
+        return pods[holder]["spec"].get("nodeName", "") if holder in pods else ""
 
     # --- what is waited for -------------------------------------------------------------------------------
 
@@ -61,18 +75,27 @@ class Story:
             first, last = ledger.entries[0].number, ledger.entries[-1].number
             assert ledger.invented([number for number in there if first <= number <= last]) == (), shard
 
+    def note_pause(self, name: str, shard: str, began: float) -> None:
+        """Note the longest time between two acknowledged writes around a fault; call it when writes go on."""
+        self.until_writing([shard])
+        ledger = application.read(self.stage, shard)
+        self.figures[name] = round(ledger.gap(began - 0.5, time.monotonic()), 2)
+
     # --- what is done -------------------------------------------------------------------------------------
 
     def switch_to(self, shard: str, member: str) -> None:
-        """A switchover, unless it reigns already."""
-        if self.primary(shard) != member:
-            self.stage.flyball("switchover", f"{keyspace.NAME}/{shard}", "--to", member)
+        """A switchover, unless it reigns already; one that a busy machine made undo itself is asked for again."""
+
+        def reigns() -> bool:
+            if self.primary(shard) != member:
+                with suppress(TrialError):
+                    self.stage.flyball("switchover", f"{keyspace.NAME}/{shard}", "--to", member)
+            return self.primary(shard) == member
+
+        self.stage.until(f"{member} reigns", reigns)
 
     def member_on(self, shard: str, node: str) -> str:
         return next(name for name, pod in self.pods().items() if name.startswith(shard) and pod.node == node)
-
-    def change(self, spec: dict[str, object]) -> None:
-        keyspace.change(self.stage, spec)
 
     def kill_the_controllers(self) -> None:
         faults.kill_components(self.stage, "operator", "topology")

@@ -55,15 +55,16 @@ def cut_off(stage: Stage, node: str) -> Iterator[float]:
 
 
 @contextmanager
-def without_api_server(stage: Stage) -> Iterator[None]:
+def without_api_server(stage: Stage) -> Iterator[float]:
     """Stop the API server, and let it go on at the end: it answers nobody, and its connections stay open meanwhile.
+    Gives the moment.
 
     :raises Unavailable: where the cluster is not one that was made here.
     """
     number = _api_server(_own(stage))
     os.kill(number, signal.SIGSTOP)
     try:
-        yield
+        yield time.monotonic()
     finally:
         os.kill(number, signal.SIGCONT)
 

@@ -162,9 +162,9 @@ def _image_names(environ: Mapping[str, str], *, is_theirs: bool) -> tuple[str, s
 def _write_shim(folder: Path) -> None:
     """``kubectl-flyball``, as kubectl looks for it, made of this tree."""
     shim = folder / "kubectl-flyball"
+    sources = [str(ROOT / folder) for folder in (".", "topology", "operator", "local")]
     shim.write_text(
-        f"#!{sys.executable}\nimport sys\nsys.path[:0] = {[path for path in sys.path if path]!r}\n"
-        "from flyball.cli.main import run\nrun()\n",
+        f"#!{sys.executable}\nimport sys\nsys.path[:0] = {sources!r}\nfrom flyball.cli.main import run\nrun()\n",
         encoding="utf-8",
     )
     shim.chmod(0o755)
