@@ -118,6 +118,23 @@ def test_json_that_its_text_does_not_carry_is_told_by_name(servers: list[Server]
     assert "orders" in found.value.message
 
 
+def test_rows_are_not_mended_where_that_would_fire_a_trigger(servers: list[Server], copied: Job) -> None:
+    source, low, high = servers
+    source.run(
+        "CREATE TABLE told (id INT PRIMARY KEY, n INT)",
+        "CREATE TRIGGER tell AFTER INSERT ON orders FOR EACH ROW INSERT INTO told VALUES (NEW.id, 1)",
+    )
+    for target in (low, high):
+        wait_for(target, source)
+    low.run("DELETE FROM orders LIMIT 1")
+    both = job(copied.sources, copied.targets, {**ORDERS, "told": TableSpec(shard_by="id")})
+    with pytest.raises(MemberError) as found:
+        compare(both, servers)
+    assert found.value.code is Code.ROWS_DIFFER
+    assert "tell" in found.value.message
+    assert low.ask("SELECT COUNT(*) FROM told") == ((0,),)
+
+
 def test_the_way_back_is_compared_with_the_sides_changed(servers: list[Server], copied: Job) -> None:
     source, low, high = servers
     for target in (low, high):

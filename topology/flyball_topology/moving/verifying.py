@@ -9,6 +9,8 @@
 A consumer is compared within its range: rows out of it, which its channels bring, are pruned later. Nobody waits for
 a comparison: appliers hold still for as long as it takes to open snapshots, or to mend.
 
+Copying a chunk again would fire its table's triggers, which the rows themselves did not: such a table is not mended.
+
 What is mended is written to the binary log, for the consumer's replicas, under the tag of prunes: the way back must not
 carry it to where it came from (rule 21).
 """
@@ -286,8 +288,10 @@ class Verifying:
         if difference is None:
             return None
         if not self.mend:
-            raise _differ(difference)
+            raise _differ(difference, "")
         with contextlib.closing(self.job.source(lane.target)) as writer:
+            if fired := _triggers(writer, database, lane.table.name):
+                raise _differ(difference, f"; copying them again would fire {', '.join(fired)}")
             writer.run(f"SET SESSION gtid_next = 'AUTOMATIC:{PRUNE_TAG}'")
             writer.run("START TRANSACTION")
             writer.run(f"DELETE FROM {tables.place(database, lane.table)} WHERE {part.where}")
@@ -318,9 +322,19 @@ def _difference(part: _Part, theirs: Sequence[bytes | None], mine: Sequence[byte
     )
 
 
-def _differ(difference: Difference) -> MemberError:
+def _triggers(link: Link, database: str, table: str) -> tuple[str, ...]:
+    """The user's triggers on a table: replication does not fire them, but LOAD DATA would."""
+    found = link.run(
+        "SELECT TRIGGER_NAME FROM information_schema.TRIGGERS "
+        f"WHERE EVENT_OBJECT_SCHEMA = {literal(database)} AND EVENT_OBJECT_TABLE = {literal(table)}"
+    )
+    names = ((name or b"").decode() for (name,) in found.rows)
+    return tuple(name for name in names if not name.startswith(definitions.OWN))
+
+
+def _differ(difference: Difference, why: str = ", and do so after they were copied again") -> MemberError:
     return MemberError(
         Code.ROWS_DIFFER,
-        f"rows differ, and do so after they were copied again: {difference}",
+        f"rows differ{why}: {difference}",
         "See what wrote them; the rows at the producer are as they were.",
     )
