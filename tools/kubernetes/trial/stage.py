@@ -22,7 +22,7 @@ from tools.kubernetes.build import Part, Unavailable, binaries
 from tools.kubernetes.layout import Layout
 
 ROOT = Path(__file__).resolve().parents[3]
-LIMIT = 300.0
+LIMIT = 600.0
 """Seconds that anything awaited may take; a busy machine makes seconds into minutes."""
 POLL = 0.1
 RELEASE = "flyball"
