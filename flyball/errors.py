@@ -66,6 +66,7 @@ class Code(Enum):
     TOO_LATE = ("FB4014", "a workflow is past the point up to which that can be asked for")
     NO_WAY_BACK = ("FB4015", "the way back of a reshard is not open")
     SPEC_NOT_FOLLOWED = ("FB4016", "the declared key ranges are not those that serve, and nobody moves rows")
+    KEY_CHANGED = ("FB4017", "rows are being moved between shards: a sharding key can be neither changed nor NULL")
     # --- engine ------------------------------------------------------------------------------------
     NO_MYSQL = ("FB5001", "no MySQL 8.4 or newer can be had")
     PORT_IN_USE = ("FB5002", "a port that the engine needs is taken")

@@ -1,4 +1,4 @@
--- Acts of a reshard: channels between shards, the movers' account, and what the way back needs. A channel of
+-- Acts of a reshard: channels between shards, the movers' account, guards, and what the way back needs. A channel of
 -- a reshard is an *import*: any channel but the one that a replica has, whose name is ''. Only a primary imports.
 
 -- The names of this member's imports, separated by commas.
@@ -197,16 +197,19 @@ BEGIN
   END IF;
 END $$
 
--- The account that moves rows while a workflow lives: it reads the keyspace's tables, and replicates; with p_fills it
--- may also write them, unlogged or under a tag, on a primary that does not serve. On every member, never binlogged.
+-- The account that moves rows while a workflow lives. It reads and writes the keyspace's tables, unlogged or under a tag
+-- where it writes, on either side: a way back is compared and mended too. It has notes of its own beside what it copied.
+-- It cannot change a server's settings. On every member, never binlogged.
 DROP PROCEDURE IF EXISTS flyball.ensure_mover $$
 CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.ensure_mover(
   IN p_term BIGINT UNSIGNED, IN p_version BIGINT UNSIGNED, IN p_issue VARCHAR(64),
-  IN p_user VARCHAR(32), IN p_password VARCHAR(255), IN p_database VARCHAR(64), IN p_fills BOOL)
+  IN p_user VARCHAR(32), IN p_password VARCHAR(255), IN p_database VARCHAR(64))
 BEGIN
   DECLARE v_account VARCHAR(128) DEFAULT CONCAT(QUOTE(p_user), '@''%''');
   DECLARE v_where VARCHAR(256) DEFAULT CONCAT(
     ' ON `', IF(@@GLOBAL.partial_revokes, p_database, REPLACE(p_database, '_', '\\_')), '`.* TO ');
+  DECLARE v_notes VARCHAR(256) DEFAULT CONCAT(
+    ' ON `', IF(@@GLOBAL.partial_revokes, 'flyball_moving', 'flyball\\_moving'), '`.* TO ');
   DECLARE EXIT HANDLER FOR SQLEXCEPTION
   BEGIN
     CALL flyball.unlock_fence();
@@ -219,15 +222,13 @@ BEGIN
   CALL flyball.run_unlogged(CONCAT(
     'CREATE USER IF NOT EXISTS ', v_account, ' IDENTIFIED BY ', QUOTE(p_password), ' REQUIRE SSL'));
   CALL flyball.run_unlogged(CONCAT(
-    'GRANT REPLICATION SLAVE, REPLICATION CLIENT, RELOAD, CONNECTION_ADMIN ON *.* TO ', v_account));
-  CALL flyball.run_unlogged(CONCAT('GRANT SELECT, SHOW VIEW, TRIGGER, EVENT', v_where, v_account));
-  IF p_fills THEN
-    CALL flyball.run_unlogged(CONCAT(
-      'GRANT SESSION_VARIABLES_ADMIN, TRANSACTION_GTID_TAG, REPLICATION_APPLIER ON *.* TO ', v_account));
-    CALL flyball.run_unlogged(CONCAT(
-      'GRANT INSERT, UPDATE, DELETE, CREATE, ALTER, DROP, INDEX, REFERENCES', v_where, v_account));
-    SET GLOBAL local_infile = ON;
-  END IF;
+    'GRANT REPLICATION SLAVE, REPLICATION CLIENT, CONNECTION_ADMIN, SESSION_VARIABLES_ADMIN, TRANSACTION_GTID_TAG,',
+    ' SET_ANY_DEFINER, ALLOW_NONEXISTENT_DEFINER, SHOW_ROUTINE ON *.* TO ', v_account));
+  CALL flyball.run_unlogged(CONCAT(
+    'GRANT SELECT, INSERT, UPDATE, DELETE, LOCK TABLES, CREATE, ALTER, DROP, INDEX, REFERENCES, CREATE VIEW, SHOW VIEW,',
+    ' CREATE ROUTINE, ALTER ROUTINE, EXECUTE, TRIGGER, EVENT', v_where, v_account));
+  CALL flyball.run_unlogged(CONCAT('GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, DROP', v_notes, v_account));
+  SET GLOBAL local_infile = ON;
   CALL flyball.unlock_fence();
 END $$
 
@@ -249,6 +250,45 @@ BEGIN
     CALL flyball.run_unlogged(CONCAT('DROP USER ', QUOTE(p_user), '@''%'''));
   END IF;
   CALL flyball.kill_sessions(p_user);
+  CALL flyball.unlock_fence();
+END $$
+
+-- Let the movers make, or take away, the guards of this member: triggers against what would take a row out of its shard.
+-- MySQL takes no CREATE TRIGGER in a prepared statement, so it is the movers' own, armed as CLONE is (ADR 0004).
+-- They are made unlogged on each member, since each may become the one where clients write; that needs super_read_only
+-- off meanwhile (read_only stays as it is), and rights that only this act lends.
+DROP PROCEDURE IF EXISTS flyball.arm_guards $$
+CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.arm_guards(
+  IN p_term BIGINT UNSIGNED, IN p_version BIGINT UNSIGNED, IN p_issue VARCHAR(64))
+BEGIN
+  DECLARE EXIT HANDLER FOR SQLEXCEPTION
+  BEGIN
+    CALL flyball.unlock_fence();
+    RESIGNAL;
+  END;
+  CALL flyball.lock_fence();
+  CALL flyball.obey(p_term, p_version, p_issue);
+  SET GLOBAL log_bin_trust_function_creators = ON;
+  SET GLOBAL super_read_only = OFF;
+  CALL flyball.unlock_fence();
+END $$
+
+-- That is over: a member that is no primary is under super_read_only again.
+DROP PROCEDURE IF EXISTS flyball.disarm_guards $$
+CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.disarm_guards(
+  IN p_term BIGINT UNSIGNED, IN p_version BIGINT UNSIGNED, IN p_issue VARCHAR(64))
+BEGIN
+  DECLARE EXIT HANDLER FOR SQLEXCEPTION
+  BEGIN
+    CALL flyball.unlock_fence();
+    RESIGNAL;
+  END;
+  CALL flyball.lock_fence();
+  CALL flyball.obey(p_term, p_version, p_issue);
+  SET GLOBAL log_bin_trust_function_creators = OFF;
+  IF NOT EXISTS (SELECT 1 FROM flyball.fence WHERE opened > 0 AND server_uuid = @@GLOBAL.server_uuid) THEN
+    CALL flyball.refreeze();
+  END IF;
   CALL flyball.unlock_fence();
 END $$
 
@@ -370,6 +410,8 @@ BEGIN
     flyball.has_open_transactions() AS transactions_open,
     (SELECT opened FROM flyball.fence WHERE id = 1 AND server_uuid = @@GLOBAL.server_uuid) AS opened,
     EXISTS (SELECT 1 FROM mysql.user WHERE user = p_user AND host = '%') AS has_mover,
+    (SELECT JSON_ARRAYAGG(trigger_name) FROM information_schema.triggers
+      WHERE trigger_schema = p_database AND trigger_name LIKE 'flyball\_guard\_%') AS guards,
     v_moves AS moves,
     v_imports AS imports;
 END $$

@@ -120,9 +120,15 @@ class TwoShards:
     async def line(self, member: str) -> GtidSet:
         return (await self.executed(member)).without_tag("flyball")
 
-    async def movers(self, *members: str, fills: bool = True) -> None:
+    async def movers(self, *members: str) -> None:
         for member in members:
-            await self.do(member, "ensure_mover", self.account, self.password, DATABASE, fills)
+            await self.do(member, "ensure_mover", self.account, self.password, DATABASE)
+
+    async def change_guards(self, member: str, *statements: str) -> None:
+        """As the topology service does: armed, unlogged, by the movers."""
+        await self.do(member, "arm_guards")
+        await self.mover(member, "SET sql_log_bin = 0", "USE commerce", *statements, "SET sql_log_bin = 1")
+        await self.do(member, "disarm_guards")
 
     async def import_from(self, member: str, source: str, channel: str = "move-s") -> None:
         await self.do(member, "import", channel, HOST, self.port(source), self.account, self.password, DATABASE)

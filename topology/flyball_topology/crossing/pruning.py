@@ -1,0 +1,47 @@
+"""Prunes: rows out of a shard's range, found by the functional index and deleted in small batches. Pure.
+
+A channel brings whole transactions, so rows of other ranges slip in. What deletes them runs under a GTID tag of its
+own: a consumer of this shard must not wait for it, and a former source must not lose those rows.
+"""
+
+from flyball.keyrange import END_OF_IDS, KeyRange
+from flyball.keyspaceid import KeyKind
+from flyball.session import literal, quote_name
+
+TAG = "prune"
+BATCH = 500
+"""Rows that one transaction deletes: it holds up what the channels apply no longer than that."""
+
+_DIGITS = {  # as the functional index has it: see moving/tables.py
+    KeyKind.INTEGER: "SHA2(CAST(({}) + 0 AS CHAR CHARACTER SET utf8mb4), 256)",
+    KeyKind.BYTES: "SHA2({}, 256)",
+    KeyKind.TEXT: "SHA2(CONVERT({} USING utf8mb4), 256)",
+}
+
+
+def outside(column: str, kind: KeyKind, part: KeyRange) -> tuple[str, ...]:
+    """The conditions that rows out of the range meet: one for each end that is not open."""
+    digits = _DIGITS[kind].format(quote_name(column))
+    below = (f"{digits} < '{part.start:016x}'",) if part.start else ()
+    above = (f"{digits} >= '{part.end:016x}'",) if part.end != END_OF_IDS else ()
+    return below + above
+
+
+def key_type(database: str, table: str, column: str) -> str:
+    """The statement that tells the column's type."""
+    return (
+        "SELECT data_type AS kind FROM information_schema.columns "
+        f"WHERE table_schema = {literal(database)} AND table_name = {literal(table)} "
+        f"AND column_name = {literal(column)}"
+    )
+
+
+def count(table: str, conditions: tuple[str, ...]) -> str:
+    """The statement that counts such rows."""
+    each = (f"(SELECT COUNT(*) FROM {quote_name(table)} WHERE {condition})" for condition in conditions)
+    return f"SELECT {' + '.join(each) or '0'} AS ghosts"
+
+
+def delete(table: str, conditions: tuple[str, ...]) -> tuple[str, ...]:
+    """The statements that delete a batch of them."""
+    return tuple(f"DELETE FROM {quote_name(table)} WHERE {condition} LIMIT {BATCH}" for condition in conditions)
