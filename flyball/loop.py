@@ -62,8 +62,8 @@ V = TypeVar("V")
 S = TypeVar("S")
 
 Glance = Callable[[K, Callable[[bool], None]], bool]
-"""Begin to look whether anything is new of a key since its last pass, and say so once, later, by the second argument;
-return whether that has begun. It must end by itself."""
+"""Begin to look whether anything is new of a key since its last pass, and tell the second argument once, later, whether
+nothing is; return whether it has begun. One that has not ended by the deadline for observing is followed by a pass."""
 
 
 class LoopHooks:
@@ -280,17 +280,28 @@ class Loop(Generic[K, V, S]):
         if self._glance is None or not at_rest or place.glances >= GLANCES:
             place.glances = 0
             return False
-        place.glancing = token = object()
-        place.glances += 1
-        if not self._glance(place.key, partial(self._glanced, place, token, self._now())):
-            place.glancing, place.glances = None, 0
+        token = object()
+        try:
+            begun = self._glance(place.key, partial(self._glanced, place, token, self._now()))
+        except Exception:
+            logger.exception("%s %s: a glance failed; looking in full", self.name, place.key, extra=self._fields(place))
+            begun = False
+        if not begun:
+            place.glances = 0
             return False
+        place.glances += 1
+        late = partial(self._glanced, place, token, self._now(), nothing_new=False)
+        place.glancing = token
+        place.timer = asyncio.get_running_loop().call_later(self._deadlines.observe, late)
         return True
 
     def _glanced(self, place: Place[K, V, S], token: object, started: float, nothing_new: bool) -> None:  # noqa: FBT001 - a measurement
         if place.glancing is not token:
             return  # it ended with its run
         place.glancing, now = None, self._now()
+        if place.timer is not None:
+            place.timer.cancel()
+            place.timer = None
         if nothing_new:
             due = self._pace.rest_again(place, now)
             self._tell(lambda: self._hooks.pass_finished(self.name, place.key, now - started, None, None))

@@ -260,13 +260,15 @@ class ShardController:
         return memory.watch.glance(memory.shard, FRESH, partial(self._glanced, memory, done))
 
     def _glanced(self, memory: _Memory, done: Callable[[bool], None], nothing_new: bool) -> None:  # noqa: FBT001 - a measurement
-        if nothing_new and memory.shard is not None:
-            self._reached_at = now = self._clock()
-            primary = memory.watch.primary(memory.shard)
-            if primary is not None and now - memory.beat_at >= BEAT_EACH:
-                memory.beat_at = now
-                memory.watch.beats.send(memory.shard, primary)
-        done(nothing_new)
+        try:
+            if nothing_new and memory.shard is not None:
+                self._reached_at = now = self._clock()
+                primary = memory.watch.primary(memory.shard)
+                if primary is not None and now - memory.beat_at >= BEAT_EACH:
+                    memory.beat_at = now
+                    memory.watch.beats.send(memory.shard, primary)
+        finally:
+            done(nothing_new)
 
     def alone_for(self) -> float:
         """Seconds for which no member of any shard has answered; 0 where there is none to ask."""

@@ -233,6 +233,8 @@ class Watch:
         if probe.cancelled():
             if watched.late:
                 self._missed(watched, started, TimeoutError())
+            elif self._glance is not None:
+                self._glance.news = True
         elif error is None:
             self._probed(now - started)
             self._saw(watched, probe.result(), now)

@@ -131,3 +131,24 @@ async def test_a_glance_that_ends_after_its_run_changes_nothing_in_the_next(make
     assert loop.state("a").passes == 2, "a pass in the first run, a glance in the second"
     again.cancel()
     await asyncio.gather(again, return_exceptions=True)
+
+
+async def test_a_glance_that_does_not_end_is_followed_by_a_pass(make_loop, script, eye, highest):
+    eye.takes = 1000.0
+    loop = make_loop("a", interval=10.0, glance=eye, random=highest)
+    await asyncio.sleep(14)
+    assert script.started["a"] == [0.0]
+    await asyncio.sleep(2)
+    assert script.started["a"] == [0.0, pytest.approx(15.0)], "after the deadline for observing"
+    await asyncio.sleep(1100)  # the late ends of glances change nothing
+    assert max(script.gaps("a")) < 16
+    assert loop.state("a").passes == len(script.started["a"])
+
+
+async def test_a_glance_that_fails_is_a_pass(make_loop, script, highest):
+    def breaks(key: str, done: Callable[[bool], None]) -> bool:
+        raise ValueError
+
+    make_loop("a", "b", interval=10.0, glance=breaks, random=highest)
+    await asyncio.sleep(35)
+    assert script.started["a"] == script.started["b"] == [0.0, 10.0, 20.0, 30.0]

@@ -369,3 +369,21 @@ async def test_whoever_does_not_answer_a_glance_is_news_after_a_second() -> None
     assert not watch.glance(one, 0.0, told.append), "one is known to be unwell"
     seen = await watch.look(one, 0.0)
     assert seen["b"].failures
+
+
+async def test_a_probe_that_fails_in_an_unforeseen_way_is_a_missed_one_and_ends_its_glance() -> None:
+    members, told, failures = Immediate(), list[bool](), list[object]()
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context["exception"]))
+    members.answers = {"a": snapshot()}
+    watch, one = watch_of(members), shard("a")
+    reign = Reign(term=1, primary="a", uuid=UUID)
+    one = one.model_copy(update={"status": one.status.model_copy(update={"reign": reign})})
+    await watch.look(one, 0.0)
+    await asyncio.sleep(1)
+    members.answers["a"] = IndexError("no such cell")
+    assert watch.glance(one, 0.0, told.append)
+    await asyncio.sleep(0.01)
+    assert told == [False]
+    assert len(failures) == 1, "it is a fault of this program, and is logged"
+    seen = await watch.look(one, 1.0)
+    assert (seen["a"].failures, seen["a"].error) == (1, "no such cell")
