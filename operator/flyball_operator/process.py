@@ -174,6 +174,7 @@ async def lead(settings: Settings, means: Means, state: State, ended: asyncio.Ev
             edges = tasks.create_task(means.edges(settings.namespace, wake))
             edges.add_done_callback(lambda _: ended.set() if not edges.cancelled() and not edges.exception() else None)
             await asyncio.gather(known.synced(Keyspace, Shard, Failover), cache.synced())
+            state.passed()  # the first list of hundreds may take a while, and is no standing still
             tasks.create_task(keyspaces.run())
     finally:
         state.role = "standing by"
