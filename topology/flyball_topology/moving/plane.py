@@ -91,11 +91,10 @@ class MovingPlane:
                 strict=True,
             )
         )
-        into = [t.name for t in move.targets if sum(t is target for _, target in move.pairs()) > 1]
         first = next(iter(found.values()))
         tables = refusals.moving(first, job.tables)
         return Checked(
-            refusals.refusals(found, job.tables, into),
+            refusals.refusals(found, job.tables, move.merges()),
             tuple(table.name for table in tables),
             sum(table.rows for one in found.values() for table in refusals.moving(one, job.tables)),
             sum(table.size for one in found.values() for table in refusals.moving(one, job.tables)),

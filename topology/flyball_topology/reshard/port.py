@@ -12,6 +12,7 @@ from typing import Protocol
 
 from flyball.keyrange import KeyRange
 from flyball.records import Keyspace, Shard
+from flyball.records.keyspace import ShardRoute
 from flyball.records.reshard import ReshardSpec
 from flyball_topology.reshard.acts import Act
 from flyball_topology.reshard.seen import Checked, CopySeen, ShardSeen
@@ -42,6 +43,15 @@ class Move:
     def shard(self, name: str) -> Shard:
         """The shard of that name, of either side."""
         return next(shard for shard in self.shards if shard.name == name)
+
+    def merges(self) -> tuple[str, ...]:
+        """The targets that take rows of more than one source; told before they are made."""
+
+        def overlaps(source: ShardRoute, target: ShardRoute) -> bool:
+            return KeyRange.parse(source.range).overlap(KeyRange.parse(target.range)) is not None
+
+        sources = self.spec.sources
+        return tuple(t.shard for t in self.spec.targets if sum(overlaps(source, t) for source in sources) > 1)
 
     def pairs(self) -> tuple[tuple[Shard, Shard], ...]:
         """Each source with each target that shares keyspace ids with it."""

@@ -21,6 +21,8 @@ from flyball_topology.reshard.port import Crossing, DataPlane
 
 INTERVAL = 5.0
 """Seconds between two looks where a decision asks for none."""
+IN_A_ROW = 1000
+"""Steps that may follow each other at once. A rest in the midst of a cutover would be part of its write pause."""
 DEADLINES = Deadlines(observe=10.0, act=120.0, record=5.0)
 
 
@@ -63,7 +65,14 @@ class Resharding:
             today=today,
             crash_points=CrashPoints.from_environment(),
         )
-        self._loop = Loop("reshards", self._controller, interval=INTERVAL, deadlines=DEADLINES, backoff=backoff)
+        self._loop = Loop(
+            "reshards",
+            self._controller,
+            interval=INTERVAL,
+            deadlines=DEADLINES,
+            backoff=backoff,
+            in_a_row=IN_A_ROW,
+        )
 
     async def run(self) -> None:
         """Carry them through until cancelled."""
