@@ -41,11 +41,10 @@ from flyball_operator.sources import Endpoints, Server, Watched, cache_of
 logger = logging.getLogger(__name__)
 
 LEASE_NAME = "operator"
-LEASE_TTL = 15.0
-"""Seconds after which a standby takes over from a leader that says nothing, as with Kubernetes' own controllers.
+LEASE_TTL = 5.0
+"""Seconds after which a standby takes over from a leader that says nothing: endpoints move only while somebody leads.
 
-Nothing of the data plane waits for it. A leader that is busy with the first look at hundreds of keyspaces must not lose
-the lease by that, or it would begin anew, again and again."""
+A leader that is busy keeps it: its renewals wait for no other call to the API server."""
 STALE_AFTER = 120.0
 """Seconds without a finished pass after which a leader of at least one keyspace calls itself unhealthy."""
 
