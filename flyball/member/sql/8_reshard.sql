@@ -199,7 +199,8 @@ END $$
 
 -- The account that moves rows while a workflow lives. It reads and writes the keyspace's tables, unlogged or under a tag
 -- where it writes, on either side: a way back is compared and mended too. It has notes of its own beside what it copied.
--- It cannot change a server's settings. On every member, never binlogged.
+-- It cannot change a server's settings: two that its work needs (it reads rows from its client, and makes what has a
+-- body) are set here, and unset by drop_mover. On every member, never binlogged.
 DROP PROCEDURE IF EXISTS flyball.ensure_mover $$
 CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.ensure_mover(
   IN p_term BIGINT UNSIGNED, IN p_version BIGINT UNSIGNED, IN p_issue VARCHAR(64),
@@ -229,6 +230,7 @@ BEGIN
     ' CREATE ROUTINE, ALTER ROUTINE, EXECUTE, TRIGGER, EVENT', v_where, v_account));
   CALL flyball.run_unlogged(CONCAT('GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, DROP', v_notes, v_account));
   SET GLOBAL local_infile = ON;
+  SET GLOBAL log_bin_trust_function_creators = ON;  -- without SUPER MySQL takes triggers and functions only so
   CALL flyball.unlock_fence();
 END $$
 
@@ -246,6 +248,7 @@ BEGIN
   CALL flyball.obey(p_term, p_version, p_issue);
   CALL flyball.must_be_mover(p_user);
   SET GLOBAL local_infile = OFF;
+  SET GLOBAL log_bin_trust_function_creators = OFF;
   IF EXISTS (SELECT 1 FROM mysql.user WHERE user = p_user AND host = '%') THEN
     CALL flyball.run_unlogged(CONCAT('DROP USER ', QUOTE(p_user), '@''%'''));
   END IF;
@@ -256,7 +259,7 @@ END $$
 -- Let the movers make, or take away, the guards of this member: triggers against what would take a row out of its shard.
 -- MySQL takes no CREATE TRIGGER in a prepared statement, so it is the movers' own, armed as CLONE is (ADR 0004).
 -- They are made unlogged on each member, since each may become the one where clients write; that needs super_read_only
--- off meanwhile (read_only stays as it is), and rights that only this act lends.
+-- off meanwhile; read_only stays as it is.
 DROP PROCEDURE IF EXISTS flyball.arm_guards $$
 CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.arm_guards(
   IN p_term BIGINT UNSIGNED, IN p_version BIGINT UNSIGNED, IN p_issue VARCHAR(64))
@@ -268,7 +271,6 @@ BEGIN
   END;
   CALL flyball.lock_fence();
   CALL flyball.obey(p_term, p_version, p_issue);
-  SET GLOBAL log_bin_trust_function_creators = ON;
   SET GLOBAL super_read_only = OFF;
   CALL flyball.unlock_fence();
 END $$
@@ -285,7 +287,6 @@ BEGIN
   END;
   CALL flyball.lock_fence();
   CALL flyball.obey(p_term, p_version, p_issue);
-  SET GLOBAL log_bin_trust_function_creators = OFF;
   IF NOT EXISTS (SELECT 1 FROM flyball.fence WHERE opened > 0 AND server_uuid = @@GLOBAL.server_uuid) THEN
     CALL flyball.refreeze();
   END IF;
@@ -410,6 +411,7 @@ BEGIN
     flyball.has_open_transactions() AS transactions_open,
     (SELECT opened FROM flyball.fence WHERE id = 1 AND server_uuid = @@GLOBAL.server_uuid) AS opened,
     EXISTS (SELECT 1 FROM mysql.user WHERE user = p_user AND host = '%') AS has_mover,
+    @@GLOBAL.local_infile AND @@GLOBAL.log_bin_trust_function_creators AS mover_may_write,
     (SELECT JSON_ARRAYAGG(trigger_name) FROM information_schema.triggers
       WHERE trigger_schema = p_database AND trigger_name LIKE 'flyball\_guard\_%') AS guards,
     v_moves AS moves,

@@ -41,6 +41,8 @@ class MemberLook:
     opened: int
     strict: bool
     has_mover: bool
+    mover_may_write: bool
+    """Whether the settings that movers need are as they need them: a restart undoes them."""
     guards: frozenset[str]
     moves: dict[str, int]
     imports: dict[str, Import]
@@ -67,6 +69,7 @@ def read(row: Row) -> MemberLook:
         opened=int(row["opened"] or 0),
         strict=row["exec_mode"] == "STRICT",
         has_mover=row["has_mover"] == "1",
+        mover_may_write=row["mover_may_write"] == "1",
         guards=frozenset(json.loads(row["guards"] or "[]")),
         moves={step: int(term) for step, term in json.loads(row["moves"] or "{}").items()},
         imports={one["channel"]: _import(one) for one in json.loads(row["imports"] or "[]")},

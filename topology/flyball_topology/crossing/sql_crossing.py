@@ -116,7 +116,7 @@ class SqlCrossing:
             executed=mine.executed,
             line=mine.line,
             strays=strays,
-            movers=frozenset(name for name, one in everyone.items() if one.has_mover),
+            movers=frozenset(name for name, one in everyone.items() if one.has_mover and one.mover_may_write),
             guarded=all(one.guards >= wanted for one in everyone.values()),
             channels=channels,
             ghosts=known.ghosts if known.counted_at == mine.line else None,

@@ -20,7 +20,8 @@ def row(**changes: object) -> dict[str, object]:
     """What ``probe_reshard`` returns of a primary that serves and takes part in nothing."""
     return {
         "server_uuid": UUID, "gtid_executed": f"{UUID}:1-9", "read_only": "0", "super_read_only": "0",
-        "offline_mode": "0", "exec_mode": "STRICT", "opened": "3", "has_mover": "0", "guards": None, "moves": None,
+        "offline_mode": "0", "exec_mode": "STRICT", "opened": "3", "has_mover": "0",
+        "mover_may_write": "0", "guards": None, "moves": None,
         "imports": None, **changes,
     }  # fmt: skip
 
