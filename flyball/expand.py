@@ -127,13 +127,14 @@ Fault = tuple[str, str]
 
 
 def _ranges_fault(old: Keyspace, new: Keyspace) -> list[Fault]:
+    """Rows are moved by a reshard, and it needs to know who serves."""
     before, after = old.spec.key_ranges(), new.spec.key_ranges()
-    if before == after:
+    if before == after or old.status.routing:
         return []
     field = "spec.ranges" if new.spec.ranges is not None else "spec.shards"
     seen, wanted = (" ".join(map(str, ranges)) for ranges in (before, after))
-    fault = f"{field}: the key ranges are {seen}; for {wanted} rows must move, and this version cannot reshard yet"
-    return [(fault, f"Keep the key ranges {seen}; for others, make a new keyspace and copy the rows.")]
+    fault = f"{field}: the key ranges are {seen}; for {wanted} rows must move, and the keyspace does not serve yet"
+    return [(fault, f"Keep the key ranges {seen} until it does: `flyball status {new.name}`.")]
 
 
 def _database_fault(old: Keyspace, new: Keyspace) -> list[Fault]:

@@ -73,6 +73,10 @@ COMMANDS = {
         "flyball.cli.operations",
         "Take over the term that the members know, where the record is older than they are (a restored store).",
     ),
+    "reshard": Word(
+        "flyball.cli.reshard",
+        "Move a keyspace's rows to another number of shards, while it serves.",
+    ),
     "workflow": Word(
         "flyball.cli.workflow",
         "List workflows, show one with its steps, and say what is to become of a reshard: pause, approve, cancel …",

@@ -36,8 +36,10 @@ from flyball.store.sqlite import SqliteRecords
 from flyball_topology.cache import Cache
 from flyball_topology.controller import ShardController
 from flyball_topology.crashpoints import CrashPoints
+from flyball_topology.crossing.sql_crossing import SqlCrossing
 from flyball_topology.members import Members
 from flyball_topology.metrics import Metrics
+from flyball_topology.moving.plane import MovingPlane
 from flyball_topology.reshard.running import Ports, Resharding
 from flyball_topology.routing import RoutingController
 from flyball_topology.sql_members import SqlMembers
@@ -112,7 +114,7 @@ async def run(settings: Settings) -> None:
     server = await _listen(settings.listen, metrics, state)
     logger.info("metrics on %s:%s", *server.sockets[0].getsockname()[:2])
     records, secrets = await _open(settings.place)
-    means = Means(records, lambda: SqlMembers(secrets), metrics)
+    means = Means(records, lambda: SqlMembers(secrets), metrics, ports=lambda: _ports(records, secrets))
     identity = f"{settings.identity or socket.gethostname()}/{os.getpid()}"
     try:
         while True:
@@ -120,6 +122,18 @@ async def run(settings: Settings) -> None:
     finally:
         server.close()
         await records.close()
+
+
+def _ports(records: Records, secrets: Secrets) -> Ports:
+    """What reshards are carried out with: workers of this process's own, and sessions to the members."""
+    crossing = SqlCrossing(records, secrets, time.monotonic)
+    data = MovingPlane(secrets, crossing)
+
+    async def close() -> None:
+        await data.close()
+        crossing.close()
+
+    return Ports(data, crossing, close)
 
 
 async def _open(place: Home | Cluster) -> tuple[Records, Secrets]:

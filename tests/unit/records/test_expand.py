@@ -127,6 +127,13 @@ def test_edits_that_would_strand_rows_are_refused(before, after, field):
     assert caught.value.next_step
 
 
+def test_a_keyspace_that_serves_may_declare_other_ranges_for_its_rows_are_moved():
+    serving = keyspace(shards=2)
+    routing = ({"range": "-80", "shard": "commerce-x-80"}, {"range": "80-", "shard": "commerce-80-x"})
+    status = serving.status.model_validate({"routing": routing})
+    check_edit(serving.model_copy(update={"status": status}), keyspace(shards=4))
+
+
 def test_all_that_an_edit_would_strand_is_told_at_once():
     with pytest.raises(InputError) as caught:
         check_edit(keyspace(shards=2), keyspace(shards=4, database="other"))
