@@ -32,7 +32,7 @@ from flyball_topology.reshard.acts import Prune
 from flyball_topology.reshard.decide import decide_reshard
 from flyball_topology.reshard.port import Crossing, DataPlane
 from flyball_topology.reshard.seen import Checked, CopySeen, ShardSeen
-from flyball_topology.reshard.steps import Job, ReshardStep
+from flyball_topology.reshard.steps import AccessChange, Job, ReshardStep
 from flyball_topology.reshard.view import ReshardView, move_of
 from flyball_topology.steps import OperationChange
 
@@ -46,6 +46,8 @@ ACT_WITHIN = 5.0
 """Seconds that an act has inside a cutover; outside, as long as the loop allows."""
 FIRST_REST, LONGEST_REST = 2.0, 60.0
 """Seconds between two tries of what failed: doubling from the first to the longest."""
+TRIES = 5
+"""Tries of a write of a shard's access while others write its status."""
 IN_A_PAUSE = {Stage.SWITCHING, Stage.UNDOING, Stage.SWITCHING_BACK, Stage.UNDOING_BACK}
 
 
@@ -286,16 +288,32 @@ class ReshardController:
             view = replace(view, keyspace=keyspace)
             self._crash_points.reach(step.name)
         for change in step.accesses:
-            status = change.shard.status
-            update = {"access": change.access, "version": status.version + 1}  # an act decided before comes too late
-            changed = change.shard.model_copy(update={"status": status.model_copy(update=update)})
-            shard = await self._records.replace_status(changed)
+            shard = await self._write_access(change)
             view = replace(view, sources=_with(view.sources, shard), targets=_with(view.targets, shard))
             self._crash_points.reach(step.name)
         for operation in step.operations:
             await self._write_operation(operation)
             self._crash_points.reach(step.name)
         return view
+
+    async def _write_access(self, change: AccessChange) -> Shard:
+        """Write what a shard takes. Others write its status all the time: where its reign and its access are what the
+        decision saw, the change is made on the record as it is now; looking again would be part of the write pause.
+        """
+        shard = change.shard
+        for _ in range(TRIES):
+            status = shard.status
+            update = {"access": change.access, "version": status.version + 1}  # an act decided before comes too late
+            try:
+                return await self._records.replace_status(
+                    shard.model_copy(update={"status": status.model_copy(update=update)})
+                )
+            except ConflictError as error:
+                now = error.current
+                if not isinstance(now, Shard) or _premises(now) != _premises(change.shard):
+                    raise
+                shard, conflict = now, error
+        raise conflict
 
     async def _write_operation(self, change: OperationChange) -> None:
         known = self._operations.get(change.name)
@@ -348,6 +366,12 @@ class ReshardController:
                 for shard in view.targets if view.stage is Stage.COMPLETING else view.sources:
                     await self._data.clean(move, shard.name)
         memory.jobs.add(job)
+
+
+def _premises(shard: Shard) -> tuple[object, ...]:
+    """What a change of a shard's access rests on."""
+    status = shard.status
+    return (shard.metadata.uid, status.access, status.reign.term, status.transition)
 
 
 def _left(since: float | None, times: int, now: float) -> float:
