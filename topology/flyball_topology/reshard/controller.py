@@ -364,7 +364,8 @@ class ReshardController:
                 await self._data.stop(move)
             case Job.CLEAN:
                 for shard in view.targets if view.stage is Stage.COMPLETING else view.sources:
-                    await self._data.clean(move, shard.name)
+                    if shard.name in view.seen and not view.seen[shard.name].clean:
+                        await self._data.clean(move, shard.name)
         memory.jobs.add(job)
 
 

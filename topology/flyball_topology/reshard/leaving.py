@@ -101,6 +101,8 @@ def _close(view: ReshardView, goes: tuple[Shard, ...]) -> Deciding | None:
 def _clean(view: ReshardView, stays: tuple[Shard, ...], goes: tuple[Shard, ...]) -> Deciding | None:
     """Nothing of the reshard is left where somebody stays. Who goes is cleaned as far as it answers: its data goes."""
     dirty = [one for one in (*stays, *goes) if one.name in view.seen and not view.seen[one.name].clean]
+    if Job.CLEAN not in view.jobs and any(one in stays for one in dirty):  # while there is an account to do it with
+        return take(view, ReshardStep("take away notes", job=Job.CLEAN), "nothing is left behind")
     if dirty:
         acts = tuple(Clean(one.name, one.status.reign.term) for one in dirty if one.status.transition is None)
         if acts:
@@ -109,8 +111,6 @@ def _clean(view: ReshardView, stays: tuple[Shard, ...], goes: tuple[Shard, ...])
     away = [one.name for one in stays if one.name not in view.seen]
     if away:
         return wait(view, "nothing is left behind", *(f"{name} to answer" for name in away), again=SOON)
-    if Job.CLEAN not in view.jobs:
-        return take(view, ReshardStep("take away notes", job=Job.CLEAN), "nothing is left behind")
     return None
 
 

@@ -244,6 +244,8 @@ class ModelDataPlane:
         self.ground.worker, self.ground.copying, self.ground.verifying = "", 0, 0
 
     async def clean(self, move: Move, shard: str) -> None:
+        if not self.ground.of(shard).movers:
+            raise MemberError(Code.MEMBER_LOGIN, f"{shard} refuses the login of the movers")
         self.ground.copied.pop(shard, None)
 
     def _copy(self, move: Move) -> None:
