@@ -36,6 +36,8 @@ def decide_reshard(view: ReshardView) -> Deciding:
         return _begin(view)
     if view.stage in _SWITCHING:
         return _switching(view)
+    if (contradiction := _contradiction(view)) is not None:
+        return contradiction
     match view.stage:
         case Stage.SWITCHED:
             return keeping.keep(view)
@@ -45,6 +47,18 @@ def decide_reshard(view: ReshardView) -> Deciding:
 
 
 _SWITCHING = {Stage.SWITCHING, Stage.UNDOING, Stage.SWITCHING_BACK, Stage.UNDOING_BACK}
+
+
+def _contradiction(view: ReshardView) -> Deciding | None:
+    """The stage says that one side serves, and the routing names the other: one of the two records is older than the
+    other, restored perhaps. Opening whom the routing does not name would have two places take writes.
+    """
+    switched = view.stage in {Stage.SWITCHED, Stage.COMPLETING}
+    if view.targets_serve if switched else view.sources_serve:
+        return None
+    side = "targets" if switched else "sources"
+    why = f"the reshard is {view.stage}, and the routing does not name its {side}: one of the records is an older one"
+    return wait(view, why, "a person: restore the records as they were together", again=5.0)
 
 
 def _switching(view: ReshardView) -> Deciding:

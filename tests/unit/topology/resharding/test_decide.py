@@ -378,6 +378,14 @@ def test_a_reverse_swaps_back_and_opens_the_sources():
     assert step.acts == (acts.Open(SOURCE, 1),)
 
 
+@pytest.mark.parametrize("stage", [Stage.SWITCHED, Stage.COMPLETING, Stage.MOVING, Stage.CANCELLING, Stage.REVERSED])
+def test_where_stage_and_routing_contradict_each_other_nothing_is_touched(stage: Stage):
+    """A record was restored: whoever is opened now could be the second one to take writes."""
+    switched = stage in {Stage.SWITCHED, Stage.COMPLETING}
+    view = with_keyspace(view_at(stage), routing=SOURCES if switched else TARGETS)
+    assert "one of the records is an older one" in awaited(view)
+
+
 # --- words -----------------------------------------------------------------------------------------------
 
 
