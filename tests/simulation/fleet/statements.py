@@ -99,6 +99,8 @@ _PROCEDURES: dict[str, Procedure] = {
     "fence": lambda world, name, term, version, issue: world[name].fence(term, version, issue),
     "freeze": lambda world, name, term, _wait, _grace: world[name].freeze(term),
     "thaw": lambda world, name, term: world[name].thaw(term),
+    "hold": lambda world, name, term, version, issue, _wait, _grace: world[name].hold(term, version, issue),
+    "serve": lambda world, name, term, version, issue: world[name].serve(term, version, issue),
     "isolate": lambda world, name, term: world[name].isolate(term),
     "follow": _follow,
     "settle": lambda world, name, term: world[name].settle(term),

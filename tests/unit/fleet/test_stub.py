@@ -114,6 +114,8 @@ ACTS = (
     steps.Fence("m1", 2),
     steps.Freeze("m1", 2),
     steps.Thaw("m1", 2),
+    steps.Hold("m1", 2),
+    steps.Serve("m1", 2),
     steps.Follow("m2", 2, "m1"),
     steps.Lend("m1", 2, "m2"),
     steps.Settle("m2", 2),
