@@ -1,7 +1,7 @@
 """One keyspace's life on a real cluster, chapter by chapter, with an application that writes all the while.
 
-A chapter begins when everything is as declared, and ends with ledgers that are whole. The first chapters run wherever
-there is a cluster; the long ones, of minutes each, with `make cluster-test`.
+A chapter begins when everything is as declared, and ends with ledgers that are whole. `make cluster-test` runs
+them all; CLUSTER_TEST=sample the short ones, which take ten minutes and want the machine for themselves.
 """
 
 import time
