@@ -42,11 +42,12 @@ ATTEMPTS = 3
 PRUNE_TAG = "prune"
 
 
-def of_rows(gtids: GtidSet) -> GtidSet:
-    """What rows came by. Heartbeats and prunes are each server's own: on the way back a consumer goes on writing its
-    own under a uuid that its producer knows, and no channel carries them there.
+def of_rows(gtids: GtidSet, own: str) -> GtidSet:
+    """What rows came to the server ``own`` by. Heartbeats, prunes, and what somebody writes there by other means are
+    its own: on the way back its producer knows its uuid, and no channel carries them there.
     """
-    return gtids.without_tag(HOUSEKEEPING).without_tag(PRUNE_TAG)
+    rows = gtids.without_tag(HOUSEKEEPING).without_tag(PRUNE_TAG)
+    return rows.subtract(rows.only_uuids([own]))
 
 
 class Feed(Protocol):
@@ -185,7 +186,7 @@ class Verifying:
 
     def _opened(self, sides: _Sides, every: Sequence[Lane]) -> bool:
         job = self.job
-        held = [of_rows(self._executed(place)) for place in job.targets]
+        held = [self._brought(place) for place in job.targets]
         for place in job.sources:
             with contextlib.closing(job.source(place)) as control:
                 for gtids in held:
@@ -204,14 +205,18 @@ class Verifying:
                     self._wait(control, gtids)
                 sides.sessions[place.shard] = [job.source(place) for _ in range(job.parallel)]
                 seen = snapshots.open_at_once(control, sides.sessions[place.shard], job.database, _names(every, place))
-            brought = of_rows(seen)
+                brought = of_rows(seen, self._uuid(control))
             if any(not brought.only_uuids(gtids.sids).subtract(_union(wanted)).is_empty for gtids in wanted):
                 return False
         return True
 
-    def _executed(self, place: Place) -> GtidSet:
+    def _brought(self, place: Place) -> GtidSet:
         with contextlib.closing(self.job.source(place)) as link:
-            return self._known(link)
+            return of_rows(self._known(link), self._uuid(link))
+
+    @staticmethod
+    def _uuid(link: Link) -> str:
+        return link.run("SELECT @@GLOBAL.server_uuid").value
 
     @staticmethod
     def _known(link: Link) -> GtidSet:
