@@ -161,7 +161,7 @@ class _Shape:
 _shapes: dict[bytes, _Shape] = {}
 """By their heads: the packets before the row. A probe's answer begins with the same two kilobytes of columns each
 second, from every member."""
-_KEPT_SHAPES = 4
+_KEPT_SHAPES = 16
 _KEPT_TAILS = 8
 
 
@@ -173,10 +173,11 @@ def learn(data: bytes, response: Response) -> None:
     for _ in range(len(response.columns) + 2):  # their count, they, and the EOF behind them
         at += 4 + int.from_bytes(data[at : at + 3], "little")
     head = data[:at]
-    if head in _shapes or len(_shapes) < _KEPT_SHAPES:
-        shape = _shapes.setdefault(head, _Shape(response.columns))
-        if len(shape.tails) < _KEPT_TAILS:
-            shape.tails.add(data[at + 4 + len(response.payloads[0]) :])
+    if head not in _shapes and len(_shapes) == _KEPT_SHAPES:
+        del _shapes[next(iter(_shapes))]  # the oldest; what is still asked for is learned again
+    shape = _shapes.setdefault(head, _Shape(response.columns))
+    if len(shape.tails) < _KEPT_TAILS:
+        shape.tails.add(data[at + 4 + len(response.payloads[0]) :])
 
 
 def recognise(data: bytes) -> Response | None:

@@ -121,3 +121,12 @@ def test_an_answer_of_a_known_shape_is_taken_in_one_stride() -> None:
         answer(*around[0], lenenc("1") + b"\xfb", eof(), *around[1]),  # another end
     ):
         assert packets.recognise(other) is None
+
+
+def test_the_newest_shapes_are_the_known_ones() -> None:
+    """A few statements that are asked once leave room for the one that is asked each second."""
+    for number in range(40):
+        parts = (b"\x01", column(f"c{number}"), eof(), lenenc("1"), eof())
+        whole = answer(*parts)
+        packets.learn(whole, feed(*parts)[0])
+        assert packets.recognise(whole) is not None
