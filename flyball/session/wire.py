@@ -45,6 +45,13 @@ class SessionLostError(MemberError):
 
     refused: bool = False
 
+    @classmethod
+    def of(cls, target: "Target", cause: BaseException | None) -> Self:
+        """The error that tells of ``cause``; where there is none, the server closed the connection."""
+        error = cls(Code.MEMBER_UNREACHABLE, f"{target} does not answer: {cause or 'the connection was closed'}")
+        error.refused = isinstance(cause, ConnectionRefusedError)
+        return error
+
 
 class ServerError(MemberError):
     """The server answered a statement with an error."""
@@ -136,7 +143,7 @@ class Session(asyncio.Protocol):
             if session is not None:
                 session.close()
             if isinstance(error, OSError):  # a timeout is one
-                raise _lost(target, error) from error
+                raise SessionLostError.of(target, error) from error
             raise
         return session
 
@@ -173,7 +180,7 @@ class Session(asyncio.Protocol):
                 "check that this address belongs to the member, and that its certificate is from the keyspace's CA",
             ) from error
         except (OSError, EOFError) as error:
-            raise _lost(self.target, error) from error
+            raise SessionLostError.of(self.target, error) from error
         finally:
             self._secured = None
 
@@ -214,7 +221,7 @@ class Session(asyncio.Protocol):
             raise RuntimeError(f"a statement is in flight on the session with {self.target}")
         answer = Answer(self, read)
         if self._lost is not None or self._closed or self._transport is None:
-            answer.set_exception(_lost(self.target, self._lost))
+            answer.set_exception(SessionLostError.of(self.target, self._lost))
             return answer
         self._sequence = 0
         try:
@@ -333,7 +340,7 @@ class Session(asyncio.Protocol):
         if self._secured is not None and not self._secured.done():
             self._secured.set_exception(self._lost)
         if self._done is not None and not self._done.done():
-            self._done.set_exception(_lost(self.target, self._lost))
+            self._done.set_exception(SessionLostError.of(self.target, self._lost))
         if self.on_lost is not None:
             on_lost, self.on_lost = self.on_lost, None
             on_lost()
@@ -342,7 +349,7 @@ class Session(asyncio.Protocol):
 
     def _send(self, payload: bytes) -> None:
         if self._transport is None or self._transport.is_closing():
-            raise _lost(self.target, self._lost)
+            raise SessionLostError.of(self.target, self._lost)
         data = packets.frame(payload, self._sequence)
         self._transport.write(data if self._tls is None else self._tls.sealed(data))
         self._sequence += 1
@@ -350,7 +357,7 @@ class Session(asyncio.Protocol):
     async def _next_packet(self) -> bytes:
         packet = await self._packets.get() if self._packets is not None else None
         if not packet:
-            raise _lost(self.target, self._lost)
+            raise SessionLostError.of(self.target, self._lost)
         return packet
 
     def _refusal(self, failure: packets.Failure) -> MemberError:
@@ -368,11 +375,3 @@ class Session(asyncio.Protocol):
 
 def _rows(response: packets.Response) -> list[packets.Row]:
     return response.rows
-
-
-def _lost(target: Target, cause: BaseException | None) -> SessionLostError:
-    error = SessionLostError(
-        Code.MEMBER_UNREACHABLE, f"{target} does not answer: {cause or 'the connection was closed'}"
-    )
-    error.refused = isinstance(cause, ConnectionRefusedError)
-    return error

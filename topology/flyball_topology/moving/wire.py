@@ -63,7 +63,7 @@ class Link:
         try:
             plain = socket.create_connection((target.host, target.port), CONNECTED_WITHIN)
         except OSError as error:
-            raise _lost(target, error) from error
+            raise SessionLostError.of(target, error) from error
         link = cls(target, plain)
         try:
             link._log_in(login, tls)
@@ -87,7 +87,7 @@ class Link:
         try:
             self._stream = tls.wrap_socket(plain, server_hostname=self.target.tls_name)
         except OSError as error:  # what TLS refuses is one
-            raise _lost(self.target, error) from error
+            raise SessionLostError.of(self.target, error) from error
         self._send(packets.login(login.user, login.password, greeting.nonce, packets.LOCAL_FILES))
         while True:
             packet = bytes(self._packet())
@@ -158,7 +158,7 @@ class Link:
         try:
             self._stream.sendall(packets.frame(payload, self._sequence))
         except OSError as error:
-            raise _lost(self.target, error) from error
+            raise SessionLostError.of(self.target, error) from error
         self._sequence += 1
 
     def _send_piece(self, part: memoryview) -> None:
@@ -166,7 +166,7 @@ class Link:
             self._stream.sendall(struct.pack("<I", len(part) | (self._sequence & 0xFF) << 24))
             self._stream.sendall(part)
         except OSError as error:
-            raise _lost(self.target, error) from error
+            raise SessionLostError.of(self.target, error) from error
         self._sequence += 1
 
     def _packet(self) -> bytearray:
@@ -192,9 +192,9 @@ class Link:
             try:
                 got = self._stream.recv_into(view[at:])
             except OSError as error:
-                raise _lost(self.target, error) from error
+                raise SessionLostError.of(self.target, error) from error
             if not got:
-                raise _lost(self.target, EOFError("the server closed the connection"))
+                raise SessionLostError.of(self.target, EOFError("the server closed the connection"))
             at += got
         return found
 
@@ -248,9 +248,3 @@ class Link:
 def _prefix(packet: bytearray, at: int) -> tuple[int, int]:
     """A length at ``at``, without a copy of the packet."""
     return packets.length(bytes(packet[at : at + 9]), 0)[0], at + {0xFC: 3, 0xFD: 4, 0xFE: 9}.get(packet[at], 1)
-
-
-def _lost(target: Target, cause: BaseException) -> SessionLostError:
-    error = SessionLostError(Code.MEMBER_UNREACHABLE, f"{target} does not answer: {cause}")
-    error.refused = isinstance(cause, ConnectionRefusedError)
-    return error
