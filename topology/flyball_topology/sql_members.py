@@ -25,6 +25,7 @@ from flyball.session import Answer, Login, ServerError, Session, SessionLostErro
 from flyball.session.packets import Response
 from flyball_topology import steps
 from flyball_topology.probe import Reader, of_rows
+from flyball_topology.reaching import believing, secret_of, target_of
 from flyball_topology.view import Snapshot
 
 logger = logging.getLogger(__name__)
@@ -93,7 +94,7 @@ class SqlMembers:
         if isinstance(act, steps.Clone):
             await self._start_clone(shard, spec, act)
             return None
-        secret = await self._secret(shard)
+        secret = await secret_of(self._secrets, shard)
         session = await self._session(shard, spec, "act")
         deep = isinstance(act, steps.Establish | steps.Provision | steps.Admit)
         statements = (*_statements(shard, act, secret), call("probe", deep))
@@ -145,13 +146,13 @@ class SqlMembers:
     def _kept(self, shard: Shard, spec: MemberSpec, purpose: str) -> Session | None:
         """The session that is there and can take a statement now."""
         member = self._members.get((shard.name, spec.name))
-        if member is None or (member.spec is not spec and member.target != _target(spec)):
+        if member is None or (member.spec is not spec and member.target != target_of(spec)):
             return None
         session = member.sessions.get(purpose)
         return session if session is not None and session.alive and not session.busy else None
 
     async def _session(self, shard: Shard, spec: MemberSpec, purpose: str) -> Session:
-        target = _target(spec)
+        target = target_of(spec)
         key = (shard.name, spec.name)
         member = self._members.get(key)
         if member is None or member.target != target:
@@ -171,32 +172,21 @@ class SqlMembers:
         return await asyncio.shield(connecting)
 
     async def _connect(self, shard: Shard, target: Target) -> Session:
-        secret = await self._secret(shard)
+        secret = await secret_of(self._secrets, shard)
         login = Login(accounts.TOPOLOGY, secret["topology"])
         return await Session.connect(target, login, self._context(secret["ca"]), self._logins)
-
-    async def _secret(self, shard: Shard) -> Secret:
-        secret = await self._secrets.get(shard.spec.credentials)
-        if secret is None:
-            raise MemberError(
-                Code.MEMBER_LOGIN,
-                f"the secret {shard.spec.credentials} of shard {shard.name} does not exist",
-                "the engine makes it: check that it runs",
-            )
-        return secret
 
     def _context(self, authority: str) -> ssl.SSLContext:
         context = self._tls.get(authority)
         if context is None:
-            context = self._tls[authority] = ssl.create_default_context(cadata=authority)
-            context.minimum_version = ssl.TLSVersion.TLSv1_2
+            context = self._tls[authority] = believing(authority)
         return context
 
     async def _start_clone(self, shard: Shard, spec: MemberSpec, act: steps.Clone) -> None:
         donor = shard.spec.member(act.donor)
         if donor is None:
             raise MemberError(Code.NO_SUCH_OBJECT, f"shard {shard.name} has no member {act.donor}")
-        secret = await self._secret(shard)
+        secret = await secret_of(self._secrets, shard)
         session = await self._session(shard, spec, "act")
         member = self._members[(shard.name, spec.name)]
         if member.clone is not None:
@@ -221,10 +211,6 @@ _PROBE = call("probe", True)  # noqa: FBT003 - SQL
 
 def _nothing(_: Response) -> None:
     """A call that returns no rows."""
-
-
-def _target(spec: MemberSpec) -> Target:
-    return Target(spec.host, spec.port, spec.tls_name or spec.host)
 
 
 def _connected(member: _Member, purpose: str, task: "asyncio.Task[Session]") -> None:

@@ -5,15 +5,14 @@ controller: neither waits behind the other.
 """
 
 import asyncio
-import ssl
 
-from flyball.errors import Code, MemberError
 from flyball.member import accounts
 from flyball.records import Shard
 from flyball.records.shard import MemberSpec
 from flyball.secrets import Secret, Secrets
 from flyball.session import Login, Session, Target
 from flyball.session.packets import Row
+from flyball_topology.reaching import believing, secret_of, target_of
 
 
 class Sessions:
@@ -25,15 +24,8 @@ class Sessions:
         self._busy: dict[tuple[Target, str], asyncio.Lock] = {}
 
     async def secret(self, shard: Shard) -> Secret:
-        """The keyspace's passwords.
-
-        :raises MemberError: MEMBER_LOGIN, when there is none.
-        """
-        secret = await self._secrets.get(shard.spec.credentials)
-        if secret is None:
-            text = f"the secret {shard.spec.credentials} of shard {shard.name} does not exist"
-            raise MemberError(Code.MEMBER_LOGIN, text, "the engine makes it: check that it runs")
-        return secret
+        """See :func:`~flyball_topology.reaching.secret_of`."""
+        return await secret_of(self._secrets, shard)
 
     async def topology(self, shard: Shard, member: MemberSpec, *statements: str) -> list[Row]:
         """Run statements as the topology account; returns the rows of the last."""
@@ -51,7 +43,7 @@ class Sessions:
         try:
             return await self._run(member, login, secret["ca"], (use, *statements))
         except BaseException:
-            self._drop(_target(member), login.user)
+            self._drop(target_of(member), login.user)
             raise
 
     def close(self) -> None:
@@ -61,14 +53,13 @@ class Sessions:
         self._kept.clear()
 
     async def _run(self, member: MemberSpec, login: Login, authority: str, statements: tuple[str, ...]) -> list[Row]:
-        target = _target(member)
+        target = target_of(member)
         key = (target, login.user)
         async with self._busy.setdefault(key, asyncio.Lock()):
             session = self._kept.get(key)
             if session is None or not session.alive or session.busy:
                 self._drop(*key)
-                tls = ssl.create_default_context(cadata=authority)
-                session = self._kept[key] = await Session.connect(target, login, tls)
+                session = self._kept[key] = await Session.connect(target, login, believing(authority))
             rows: list[Row] = []
             for statement in statements:
                 rows = await session.query(statement)
@@ -78,7 +69,3 @@ class Sessions:
         session = self._kept.pop((target, user), None)
         if session is not None:
             session.close()
-
-
-def _target(member: MemberSpec) -> Target:
-    return Target(member.host, member.port, member.tls_name or member.host)

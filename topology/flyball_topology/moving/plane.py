@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import json
 import logging
-import ssl
 import sys
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -24,12 +23,13 @@ from flyball.records import Shard
 from flyball.records.reshard import TableProgress
 from flyball.records.shard import MemberSpec
 from flyball.secrets import Secrets
-from flyball.session import Login, Target
+from flyball.session import Login
 from flyball_topology.moving import building, definitions, notes, refusals
 from flyball_topology.moving.copying import COPY
 from flyball_topology.moving.job import Job, Place
 from flyball_topology.moving.wire import Link
 from flyball_topology.moving.worker import VERIFY, described
+from flyball_topology.reaching import believing, target_of
 from flyball_topology.reshard.acts import Act, DeclareForeign, HoldChannel, OpenChannel, PrepareMovers
 from flyball_topology.reshard.port import Crossing, Move
 from flyball_topology.reshard.seen import Checked, CopySeen, Work, WorkSeen
@@ -108,7 +108,7 @@ class MovingPlane:
             return CopySeen()
         job, _ = await self._job(move, move.sources, move.targets)
         told = await asyncio.gather(*(self._noted(job, place) for place in job.targets))
-        seeded = await asyncio.gather(*(self._seeded(move, shard) for shard in move.targets))
+        seeded = await asyncio.gather(*(self._seeded(job, shard) for shard in move.targets))
         fingerprint = await self._fingerprint(job)
         worker = self._workers.get(move.workflow)
         copy = _copied([one for one in told if one is not None], len(job.targets))
@@ -172,12 +172,11 @@ class MovingPlane:
 
         return await self._on(job, place, read)
 
-    async def _seeded(self, move: Move, shard: Shard) -> frozenset[str]:
+    async def _seeded(self, job: Job, shard: Shard) -> frozenset[str]:
         """The members that have the notes of a copy that is done: what was copied lies beside them."""
 
         async def has(member: MemberSpec) -> bool:
-            place = Place(shard.name, KeyRange.parse(shard.spec.range), _target(member))
-            job, _ = await self._job(move, (), ())
+            place = Place(shard.name, KeyRange.parse(shard.spec.range), target_of(member))
 
             def done(link: Link) -> bool:
                 return notes.exist(link) and notes.works(link, job.workflow).get(COPY, ("", ""))[0] == "done"
@@ -285,7 +284,7 @@ class MovingPlane:
             tuple([await self._place(move, shard) for shard in producers]),
             tuple([await self._place(move, shard) for shard in consumers if shard.status.reign.term]),
             login,
-            ssl.create_default_context(cadata=secret["ca"]),
+            believing(secret["ca"]),
             move.fingerprint,
         )
         return job, secret["ca"]
@@ -295,7 +294,7 @@ class MovingPlane:
         member = shard.spec.member(shard.status.reign.primary)
         if member is None:
             raise MemberError(Code.MEMBER_UNREACHABLE, f"{shard.name}: has no primary now")
-        return Place(shard.name, KeyRange.parse(shard.spec.range), _target(member))
+        return Place(shard.name, KeyRange.parse(shard.spec.range), target_of(member))
 
     async def _on(self, job: Job, place: Place, use: Callable[[Link], T]) -> T:
         """Do something over a short-lived session, in a thread."""
@@ -316,10 +315,6 @@ class _Noted:
 
 def _read(database: str) -> Callable[[Link], definitions.Definitions]:
     return lambda link: definitions.read(link, database)
-
-
-def _target(member: MemberSpec) -> Target:
-    return Target(member.host, member.port, member.tls_name)
 
 
 async def _tell(process: asyncio.subprocess.Process, message: Mapping[str, Any]) -> None:

@@ -33,6 +33,7 @@ from flyball_topology.moving.notes import LaneNote
 from flyball_topology.moving.pacing import Pacing
 from flyball_topology.moving.verifying import Verdict, Verifying
 from flyball_topology.moving.wire import Link
+from flyball_topology.reaching import believing
 
 VERIFY = "verify"
 Message = dict[str, Any]
@@ -78,7 +79,7 @@ def read_job(told: Message, tls: ssl.SSLContext | None = None) -> Job:
         tuple(map(place, told["sources"])),
         tuple(map(place, told["targets"])),
         Login(told["user"], told["password"]),
-        tls or ssl.create_default_context(cadata=told["ca"]),
+        tls or believing(told["ca"]),
         told["fingerprint"],
         told["parallel"],
     )

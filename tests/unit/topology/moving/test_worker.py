@@ -77,7 +77,7 @@ Planes = Callable[[str], tuple[MovingPlane, HearingCrossing]]
 @pytest.fixture
 async def planes(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Planes]:
     """Makes planes whose workers run a few lines of Python."""
-    monkeypatch.setattr(plane.ssl, "create_default_context", lambda **_: ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+    monkeypatch.setattr(plane, "believing", lambda _: ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
     made: list[MovingPlane] = []
 
     def make(script: str) -> tuple[MovingPlane, HearingCrossing]:
