@@ -28,6 +28,14 @@ BEGIN
   CALL flyball.run_text(CONCAT('STOP REPLICA FOR CHANNEL ', QUOTE(p_channel)));
 END $$
 
+-- Forget one, and what was received of it: its source has it still.
+DROP PROCEDURE IF EXISTS flyball.forget_import $$
+CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.forget_import(IN p_channel VARCHAR(64))
+BEGIN
+  CALL flyball.stop_import(p_channel);
+  CALL flyball.run_text(CONCAT('RESET REPLICA ALL FOR CHANNEL ', QUOTE(p_channel)));
+END $$
+
 -- Stop them all.
 DROP PROCEDURE IF EXISTS flyball.stop_imports $$
 CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.stop_imports()
@@ -39,15 +47,14 @@ BEGIN
   END WHILE;
 END $$
 
--- Forget them all, and what was received of them: their source has it still. Then nothing is IDEMPOTENT any more, the
--- replica's own applier included, which knows of it from its next start on (rule 22).
+-- Forget them all. Then nothing is IDEMPOTENT any more, the replica's own applier included, which knows of it from its
+-- next start on (rule 22).
 DROP PROCEDURE IF EXISTS flyball.drop_imports $$
 CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.drop_imports()
 BEGIN
   DECLARE v_rest LONGTEXT DEFAULT flyball.imports();
   WHILE v_rest <> '' DO
-    CALL flyball.stop_import(SUBSTRING_INDEX(v_rest, ',', 1));
-    CALL flyball.run_text(CONCAT('RESET REPLICA ALL FOR CHANNEL ', QUOTE(SUBSTRING_INDEX(v_rest, ',', 1))));
+    CALL flyball.forget_import(SUBSTRING_INDEX(v_rest, ',', 1));
     SET v_rest = SUBSTRING(v_rest, CHAR_LENGTH(SUBSTRING_INDEX(v_rest, ',', 1)) + 2);
   END WHILE;
   CALL flyball.be_strict();
@@ -152,8 +159,7 @@ BEGIN
   CALL flyball.lock_fence();
   CALL flyball.obey(p_term, p_version, p_issue);
   IF FIND_IN_SET(p_channel, flyball.imports()) THEN
-    CALL flyball.stop_import(p_channel);
-    CALL flyball.run_text(CONCAT('RESET REPLICA ALL FOR CHANNEL ', QUOTE(p_channel)));
+    CALL flyball.forget_import(p_channel);
   END IF;
   IF flyball.imports() = '' THEN
     CALL flyball.be_strict();

@@ -111,12 +111,7 @@ class Copying:
         for place in self.job.sources:
             link = self._kept(self.job.source(place))
             found.append(definitions.read(link, self.job.database))
-            if found[-1].fingerprint != (self.job.fingerprint or found[0].fingerprint):
-                raise MemberError(
-                    Code.SCHEMA_CHANGED,
-                    f"{place.shard}: the definitions in {self.job.database} are not those that were checked",
-                    "Cancel the reshard, and begin it again with the definitions as they are now.",
-                )
+            definitions.hold_to(self.job.fingerprint or found[0].fingerprint, found[-1], place.shard, "checked")
         return found[0]
 
     def _open_snapshots(self, begun: dict[Lane, LaneNote], writers: dict[str, Link]) -> None:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from flyball.errors import Code, MemberError
 from flyball.session import literal, quote_name
 from flyball_topology.moving.tables import Column
 from flyball_topology.moving.wire import Link, Row
@@ -92,6 +93,19 @@ class Definitions:
         texts += [f"{made.kind} {made.name} {made.modes} {made.create}" for made in self.made]
         texts += [f"event {name}" for name in self.events]
         return hashlib.sha256("\0".join(sorted(texts)).encode()).hexdigest()
+
+
+def hold_to(fingerprint: str, found: Definitions, shard: str, since: str) -> None:
+    """Go on only with the definitions of that fingerprint; ``since`` tells what was done when they were last read.
+
+    :raises MemberError: SCHEMA_CHANGED.
+    """
+    if found.fingerprint != fingerprint:
+        raise MemberError(
+            Code.SCHEMA_CHANGED,
+            f"{shard}: the definitions in {found.database} are not those that were {since}",
+            "Cancel the reshard, and begin it again with the definitions as they are now.",
+        )
 
 
 def read(link: Link, database: str) -> Definitions:

@@ -153,12 +153,7 @@ class Verifying:
         for place in (*self.job.sources, *self.job.targets):
             with contextlib.closing(self.job.source(place)) as link:
                 seen.append(definitions.read(link, self.job.database))
-            if seen[-1].fingerprint != (self.job.fingerprint or seen[0].fingerprint):
-                raise MemberError(
-                    Code.SCHEMA_CHANGED,
-                    f"{place.shard}: the definitions in {self.job.database} are not those that were copied",
-                    "Cancel the reshard, and begin it again with the definitions as they are now.",
-                )
+            definitions.hold_to(self.job.fingerprint or seen[0].fingerprint, seen[-1], place.shard, "copied")
         return lanes(self.job, refusals.moving(seen[0], self.job.tables))
 
     # --- one GTID set -------------------------------------------------------------------------------------

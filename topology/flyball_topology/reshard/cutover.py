@@ -80,10 +80,9 @@ def switch(view: ReshardView, sides: Sides) -> Deciding:
         return take(
             view, ReshardStep(f"prune {names(haunted)}", acts=acts), "rows out of range slip in by the channels"
         )
-    copied = view.copied
-    if copied is None or copied.fingerprint != view.reshard.status.fingerprint:
-        if copied is not None and copied.fingerprint:
-            return _begin_to_undo(view, sides, "a table's definition has changed")
+    if view.has_other_definitions:
+        return _begin_to_undo(view, sides, "a table's definition has changed")
+    if view.copied is None or view.copied.fingerprint != view.reshard.status.fingerprint:
         return wait(view, "whether the tables are as they were is not known", "the data plane's answer", again=0.001)
     step = ReshardStep("swap the routing", keyspace=_swapped(view, sides))
     return take(view, step, f"{names(sides.consumers)} hold all that {names(sides.producers)} hold")

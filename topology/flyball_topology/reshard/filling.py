@@ -173,10 +173,9 @@ def _provision(view: ReshardView) -> Deciding | None:
 
 
 def _changed_schema(view: ReshardView) -> Deciding | None:
-    copied, known = view.copied, view.reshard.status.fingerprint
-    if copied is None:
+    if view.copied is None:
         return wait(view, "the data plane does not tell how far it is", "its answer", again=SOON)
-    if copied.fingerprint and copied.fingerprint != known:
+    if view.has_other_definitions:
         text = "a table of the sources has another definition than when the reshard began"
         return blocked(view, StepName.COPY, Code.SCHEMA_CHANGED, text)
     if view.reshard.status.code == Code.SCHEMA_CHANGED.number:

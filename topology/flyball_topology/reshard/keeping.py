@@ -137,11 +137,7 @@ def _reverse(view: ReshardView, sides: Sides) -> Deciding:
         return take(
             view, ReshardStep("begin to reverse", status=status, operations=(change,)), f"{reverse.name} says so"
         )
-    if (
-        view.copied is not None
-        and view.copied.fingerprint != view.reshard.status.fingerprint
-        and view.copied.fingerprint
-    ):
+    if view.has_other_definitions:
         return filling.blocked(
             view, StepName.REVERSE, Code.SCHEMA_CHANGED, "a table has another definition than before the cutover"
         )

@@ -102,6 +102,12 @@ class ReshardView:
         claim = self.keyspace.status.reshard
         return claim is not None and claim.workflow == self.name and claim.armed
 
+    @property
+    def has_other_definitions(self) -> bool:
+        """Whether a table is known to have another definition than when the reshard was checked."""
+        found = self.copied.fingerprint if self.copied is not None else ""
+        return bool(found) and found != self.reshard.status.fingerprint
+
     def forward(self) -> Sides:
         """From the sources to the targets."""
         spec = self.reshard.spec
