@@ -50,7 +50,7 @@ from flyball_operator import naming, private, wanted  # noqa: E402
 from flyball_operator.manifests import claim, pod, start  # noqa: E402
 from flyball_operator.manifests.access import Reader  # noqa: E402
 from flyball_operator.objects import Object, in_namespace  # noqa: E402
-from tests.kubernetes.running import api_server  # noqa: E402
+from tests.kubernetes.running import api_server, start_flyball  # noqa: E402
 from tools.kubernetes.build import Part, binaries  # noqa: E402
 
 NAMESPACE = "shop"
@@ -237,16 +237,7 @@ async def operator(kubeconfig: Path, port: int, log: Path) -> AsyncIterator[Oper
     """Run the operator."""
     words = ["operator", "run", "--namespace", NAMESPACE, "--listen", f"127.0.0.1:{port}"]
     words += ["--topology-account", f"{READER.namespace}/{READER.name}"]
-    with log.open("wb") as output:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-c",
-            "from flyball.cli.main import run; run()",
-            *words,
-            env={**os.environ, "KUBECONFIG": str(kubeconfig), "PYTHONPATH": os.pathsep.join(sys.path)},
-            stdout=output,
-            stderr=output,
-        )
+    process = await start_flyball(kubeconfig, log, *words)
     try:
         yield Operator(process, port)
     finally:

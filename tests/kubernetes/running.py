@@ -1,10 +1,13 @@
 """A real API server for tests: etcd and kube-apiserver as processes on loopback, with no nodes and no controllers."""
 
+import asyncio
+import os
 import secrets
 import signal
 import socket
 import ssl
 import subprocess
+import sys
 import time
 import urllib.request
 from contextlib import ExitStack, closing, contextmanager
@@ -101,6 +104,20 @@ def api_server(programs: Path, home: Path):
     """Start a server whose data lies in ``home``; gives the path of an administrator's kubeconfig."""
     with controlled_api_server(programs, home) as server:
         yield server.kubeconfig
+
+
+async def start_flyball(kubeconfig: Path, log: Path, *words: str) -> asyncio.subprocess.Process:
+    """Start ``flyball WORDS`` against the server of that kubeconfig; what it says goes into ``log``."""
+    with log.open("wb") as output:
+        return await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-c",
+            "from flyball.cli.main import run; run()",
+            *words,
+            env={**os.environ, "KUBECONFIG": str(kubeconfig), "PYTHONPATH": os.pathsep.join(sys.path)},
+            stdout=output,
+            stderr=output,
+        )
 
 
 def _kubeconfig(home: Path, port: int, token: str) -> Path:

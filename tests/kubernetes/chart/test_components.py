@@ -5,7 +5,6 @@ They run as processes, by tokens of the chart's own service accounts.
 
 import asyncio
 import json
-import os
 import sys
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from flyball.kubernetes.client import connect
 from flyball.kubernetes.resources import CLAIMS, PODS, SERVICES, of_record
 from flyball.records import Failover, Keyspace, Operation, Shard
 from flyball.store.kubernetes import KubernetesRecords
+from tests.kubernetes.running import start_flyball
 
 HERE = "chart-components"
 LIMIT = 120.0
@@ -59,17 +59,7 @@ async def components(there, kubeconfig, tmp_path):
     running = []
     for name, said in words.items():
         reached = account(there, kubeconfig, name, tmp_path)
-        with (tmp_path / f"{name}.log").open("wb") as log:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-c",
-                "from flyball.cli.main import run; run()",
-                *said,
-                env={**os.environ, "KUBECONFIG": str(reached), "PYTHONPATH": os.pathsep.join(sys.path)},
-                stdout=log,
-                stderr=log,
-            )
-        running.append(process)
+        running.append(await start_flyball(reached, tmp_path / f"{name}.log", *said))
     yield {name: tmp_path / f"{name}.log" for name in words}
     for process in running:
         if process.returncode is None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import signal
 import sys
 
@@ -13,6 +12,7 @@ from flyball.kubernetes.resources import CLAIMS, EVENTS, LEASES, PODS, SERVICE_A
 from flyball.records import Keyspace, Shard
 from flyball.records.shard import Reign, Role, ShardStatus
 from flyball.store.kubernetes import KubernetesRecords
+from tests.kubernetes.running import start_flyball
 
 SHARD = "commerce-x-x"
 LIMIT = 120.0
@@ -28,16 +28,7 @@ KEYSPACE = {
 async def operator(place, kubeconfig, tmp_path):
     """The operator of the namespace, as a process."""
     words = ["operator", "run", "--namespace", place.namespace, "--topology-account", "system/topology"]
-    with (tmp_path / "log").open("wb") as log:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-c",
-            "from flyball.cli.main import run; run()",
-            *words,
-            env={**os.environ, "KUBECONFIG": str(kubeconfig), "PYTHONPATH": os.pathsep.join(sys.path)},
-            stdout=log,
-            stderr=log,
-        )
+    process = await start_flyball(kubeconfig, tmp_path / "log", *words)
     yield process
     if process.returncode is None:
         process.kill()

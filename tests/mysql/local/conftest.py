@@ -1,9 +1,5 @@
 """An engine without a topology service: members run and stay closed, and nothing opens them."""
 
-import asyncio
-import inspect
-from collections.abc import Callable
-
 import pytest
 
 from flyball.conditions import MEMBERS_RUNNING
@@ -12,9 +8,8 @@ from flyball_local.engine import Setup
 from flyball_local.home import Home
 from flyball_local.mysqld import MysqldProcess
 from flyball_local.up import Up, up
-
-LIMIT = 120.0
-"""Seconds that anything awaited may take on a busy machine."""
+from tests.mysql import waiting
+from tests.mysql.waiting import LIMIT
 
 
 @pytest.fixture
@@ -62,15 +57,4 @@ def runs_anew():
 @pytest.fixture
 def until():
     """Waits on a condition, which may be asynchronous, with a limit; returns what it returned."""
-
-    async def wait(condition: Callable[[], object]) -> object:
-        async with asyncio.timeout(LIMIT):
-            while True:
-                found = condition()
-                if inspect.isawaitable(found):
-                    found = await found
-                if found:
-                    return found
-                await asyncio.sleep(0.02)
-
-    return wait
+    return waiting.until

@@ -1,8 +1,6 @@
 """Members that a test drives by their procedures, with an engine but without a topology service."""
 
 import asyncio
-import inspect
-from collections.abc import Callable
 
 import pymysql
 import pytest
@@ -17,24 +15,11 @@ from flyball_local.home import Home
 from flyball_local.identity import identities
 from flyball_local.ports import HOST
 from flyball_local.up import up
+from tests.mysql.waiting import LIMIT
 
 ONE, TWO, THREE = "commerce-x-x-1", "commerce-x-x-2", "commerce-x-x-3"
 TERM = 3
 APP_PASSWORD = "an-app's-password"
-LIMIT = 120.0
-"""Seconds that anything awaited may take on a busy machine."""
-
-
-async def until(condition: Callable[[], object]) -> object:
-    """Wait on a condition, which may be asynchronous, with a limit; returns what it returned."""
-    async with asyncio.timeout(LIMIT):
-        while True:
-            found = condition()
-            if inspect.isawaitable(found):
-                found = await found
-            if found:
-                return found
-            await asyncio.sleep(0.02)
 
 
 class Pair:

@@ -8,7 +8,8 @@ import pytest
 from flyball.certificates import Pair, issue_authority, issue_member, write_files
 from flyball.member.accounts import authority_name, tls_name
 from flyball.secrets import FileSecrets
-from tests.mysql.member.conftest import ONE, TWO, until
+from tests.mysql.member.conftest import ONE, TWO
+from tests.mysql.waiting import until
 
 NOWHERE = ("192.0.2.1",)
 """An address for documentation (RFC 5737): nobody is reached there."""

@@ -6,7 +6,8 @@ import pytest
 
 from flyball.errors import MemberError
 from flyball.session import SessionLostError
-from tests.mysql.member.conftest import LIMIT, ONE, TERM, TWO, until
+from tests.mysql.member.conftest import ONE, TERM, TWO
+from tests.mysql.waiting import LIMIT, until
 
 THREADS = "SELECT COUNT(*) FROM performance_schema.threads"
 COMMITTING = f"{THREADS} WHERE processlist_info LIKE 'INSERT%' AND processlist_time > 0"

@@ -6,7 +6,8 @@ from flyball.errors import Code
 from flyball.member.accounts import replica_account
 from flyball.session import ServerError, call
 from flyball_local import members
-from tests.mysql.member.conftest import APP_PASSWORD, ONE, TERM, TWO, until
+from tests.mysql.member.conftest import APP_PASSWORD, ONE, TERM, TWO
+from tests.mysql.waiting import until
 
 
 async def is_refused_as_not_empty(pair, term: int) -> None:

@@ -6,7 +6,8 @@ from flyball.errors import Code
 from flyball.gtid import GtidSet
 from flyball.session import ServerError, call
 from flyball_topology.declaring import declare
-from tests.mysql.member.conftest import ONE, TERM, TWO, until
+from tests.mysql.member.conftest import ONE, TERM, TWO
+from tests.mysql.waiting import until
 
 
 async def write(pair, *numbers: int) -> GtidSet:

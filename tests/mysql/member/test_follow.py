@@ -5,7 +5,8 @@ import pytest
 from flyball.errors import Code
 from flyball.session import ServerError
 from flyball_local import members
-from tests.mysql.member.conftest import ONE, THREE, TWO, until
+from tests.mysql.member.conftest import ONE, THREE, TWO
+from tests.mysql.waiting import until
 
 OPEN = ("SET GLOBAL super_read_only = OFF", "SET GLOBAL read_only = OFF", "SET GLOBAL offline_mode = OFF")
 

@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from flyball.session import ServerError, Session
-from tests.mysql.member.conftest import LIMIT, ONE, TERM, until
+from tests.mysql.member.conftest import ONE, TERM
+from tests.mysql.waiting import LIMIT, until
 
 READ_ONLY = 1290
 LONG = 10 * LIMIT

@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from flyball.session import ServerError, SessionLostError, call
-from tests.mysql.member.conftest import ONE, TERM, TWO, until
+from tests.mysql.member.conftest import ONE, TERM, TWO
+from tests.mysql.waiting import until
 
 REFUSED = 33002
 THREADS = "SELECT 1 FROM performance_schema.threads"

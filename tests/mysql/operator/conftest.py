@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import inspect
 import os
 import shlex
 import shutil
@@ -10,7 +9,7 @@ import signal
 import socket
 import ssl
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,22 +23,9 @@ from flyball.session import Login, Session, Target
 from flyball_local.member_process import LOCAL_DEFAULTS
 from flyball_local.mysql_programs import MySQL
 from flyball_operator.manifests.start import program
+from tests.mysql.waiting import LIMIT, until
 
 TLS_NAME = "m.commerce.flyball.internal"
-LIMIT = 120.0
-"""Seconds that anything awaited may take on a busy machine."""
-
-
-async def until(condition: Callable[[], object]) -> object:
-    """Wait on a condition, which may be asynchronous, with a limit; returns what it returned."""
-    async with asyncio.timeout(LIMIT):
-        while True:
-            found = condition()
-            if inspect.isawaitable(found):
-                found = await found
-            if found:
-                return found
-            await asyncio.sleep(0.02)
 
 
 class Container:

@@ -11,7 +11,8 @@ import pytest
 
 from flyball.certificates import issue_member
 from flyball.session import SessionLostError, call
-from tests.mysql.operator.conftest import LIMIT, TLS_NAME, until
+from tests.mysql.operator.conftest import TLS_NAME
+from tests.mysql.waiting import LIMIT, until
 
 APP_PASSWORD = "an-app's-password"
 

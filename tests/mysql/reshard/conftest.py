@@ -4,8 +4,6 @@ There is an engine and no topology service: a test says each act itself, as the 
 """
 
 import asyncio
-import inspect
-from collections.abc import Callable
 
 import pytest
 
@@ -19,6 +17,7 @@ from flyball_local.home import Home
 from flyball_local.identity import identities
 from flyball_local.ports import HOST
 from flyball_local.up import up
+from tests.mysql.waiting import LIMIT
 
 S1, S2 = "commerce-x-80-1", "commerce-x-80-2"
 T1, T2 = "commerce-80-x-1", "commerce-80-x-2"
@@ -26,21 +25,7 @@ TERM, VERSION, ISSUE = 3, 0, ""
 WORKFLOW = "commerce-move-1"
 DATABASE = "commerce"
 APP_PASSWORD = "an-app's-password"
-LIMIT = 120.0
-"""Seconds that anything awaited may take on a busy machine."""
 TABLE = "CREATE TABLE commerce.t (id INT PRIMARY KEY, owner INT NOT NULL, v INT)"
-
-
-async def until(condition: Callable[[], object]) -> object:
-    """Wait on a condition, which may be asynchronous, with a limit; returns what it returned."""
-    async with asyncio.timeout(LIMIT):
-        while True:
-            found = condition()
-            if inspect.isawaitable(found):
-                found = await found
-            if found:
-                return found
-            await asyncio.sleep(0.02)
 
 
 class TwoShards:

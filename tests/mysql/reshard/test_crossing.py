@@ -17,7 +17,8 @@ from flyball.store.sqlite import SqliteRecords
 from flyball_topology.crossing.sql_crossing import SqlCrossing
 from flyball_topology.reshard import acts
 from flyball_topology.reshard.port import Move
-from tests.mysql.reshard.conftest import ISSUE, S1, S2, T1, T2, TERM, WORKFLOW, until
+from tests.mysql.reshard.conftest import ISSUE, S1, S2, T1, T2, TERM, WORKFLOW
+from tests.mysql.waiting import until
 
 SOURCE, TARGET = "commerce-x-80", "commerce-80-x"
 PART = KeyRange.parse("80-")

@@ -7,7 +7,8 @@ import pytest
 from flyball.records.keyspace import TableSpec
 from flyball.session import ServerError
 from flyball_topology.crossing.guards import drop, guards
-from tests.mysql.reshard.conftest import S1, S2, until
+from tests.mysql.reshard.conftest import S1, S2
+from tests.mysql.waiting import until
 
 
 async def test_a_sharding_key_cannot_be_changed_nor_be_null(start):

@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from flyball.session import ServerError
-from tests.mysql.reshard.conftest import LIMIT, S1, S2, T1, TERM, until
+from tests.mysql.reshard.conftest import S1, S2, T1, TERM
+from tests.mysql.waiting import LIMIT, until
 
 READ_ONLY = 1290
 

@@ -2,7 +2,8 @@
 
 import json
 
-from tests.mysql.reshard.conftest import S1, T1, T2, until
+from tests.mysql.reshard.conftest import S1, T1, T2
+from tests.mysql.waiting import until
 
 
 async def test_rows_of_the_keyspace_come_and_nothing_else(start):

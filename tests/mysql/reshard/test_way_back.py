@@ -2,7 +2,8 @@
 
 import json
 
-from tests.mysql.reshard.conftest import S1, S2, T1, TERM, WORKFLOW, until
+from tests.mysql.reshard.conftest import S1, S2, T1, TERM, WORKFLOW
+from tests.mysql.waiting import until
 
 
 async def switched(two) -> None:
