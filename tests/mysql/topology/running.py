@@ -434,14 +434,17 @@ class RunningShard:
     # --- looking ------------------------------------------------------------------------------------------
 
     def until(self, what: str, condition: Callable[[], T | None], limit: float = LIMIT) -> T:
-        """Wait for a condition; returns what it returned."""
+        """Wait for a condition; returns what it returned. A member that does not answer just now is asked again."""
         deadline = time.monotonic() + limit
         while True:
-            found = condition()
-            if found:
-                return found
+            unanswered = ""
+            try:
+                if found := condition():
+                    return found
+            except pymysql.OperationalError as error:
+                unanswered = f" ({error})"
             if time.monotonic() >= deadline:
-                raise AssertionError(f"not within {limit:g} s: {what}\n{self.story()}")
+                raise AssertionError(f"not within {limit:g} s: {what}{unanswered}\n{self.story()}")
             time.sleep(POLL)
 
     def until_healthy(self) -> None:
