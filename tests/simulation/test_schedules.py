@@ -62,3 +62,20 @@ def test_a_former_primary_that_comes_back_open_is_closed_before_it_is_made_anew(
     setting = Setting(policy=DurabilityPolicy.NONE, replicas=1)
     verdict = simulate(Plan("200569", setting, schedule))
     assert verdict.is_good, verdict.violations
+
+
+def test_one_that_could_never_connect_is_not_waited_for() -> None:
+    """x2 has purged what x1 lacks, and takes over: x3, back with a tail, alone can acknowledge its first write."""
+    requests = (Fault(0.5, "switchover", SHARD), Fault(0.53, "stall", "x1", seconds=0.808))
+    schedule = (*requests, Fault(1, "stall", "x3", seconds=5.0), Fault(1, "purge", "x2"))
+    verdict = simulate(Plan("3735", Setting(), schedule))
+    assert verdict.is_good, verdict.violations
+
+
+def test_one_that_another_durability_waits_for_is_made_anew() -> None:
+    """x4 comes back with a tail while another durability is put in force, under which its word must not count yet."""
+    declared = Fault(2, "durability", SHARD, "semi-sync:1")
+    schedule = (Fault(0.5, "switchover", SHARD), Fault(2, "stall", "x4", seconds=3.929), declared)
+    setting = Setting(members=4, policy=DurabilityPolicy.CROSS_ZONE, replicas=1)
+    verdict = simulate(Plan("9778", setting, schedule))
+    assert verdict.is_good, verdict.violations

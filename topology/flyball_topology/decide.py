@@ -95,7 +95,9 @@ def _reigning(view: View, findings: tuple[Finding, ...]) -> Deciding:
     if (changing := ackset.go_on(view) or durability_change.go_on(view)) is not None:
         if changing.step is not None:
             return changing
-        repair = _repair(view, findings, seen, resting=asked is not None)  # those who stay may need it to catch up
+        # Those who stay may need it to catch up; those who are to fall silent, to be made anew.
+        operation = _operations(view, findings) if view.shard.status.ackers_next is None else None
+        repair = operation or _repair(view, findings, seen, resting=asked is not None)
         return repair if repair.step is not None else changing
     if asked is not None:
         rested = AntiFlap(view.emergencies).voluntary_allowed(view.now)

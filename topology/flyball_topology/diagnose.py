@@ -237,7 +237,7 @@ def _replica(view: View, member: MemberView, seen: Snapshot) -> Iterator[Finding
     primary = view.primary.seen if view.primary else None
     if primary is None or view.primary is None:
         return
-    if _lacks_purged(primary, seen):
+    if lacks_purged(primary, seen):
         yield Finding(Kind.LACKS_PURGED, member.name)
         return
     if beside.kind is Errant.HOUSEKEEPING:
@@ -251,7 +251,7 @@ def _replica(view: View, member: MemberView, seen: Snapshot) -> Iterator[Finding
     yield from _channel(view, view.primary, member, seen)
 
 
-def _lacks_purged(primary: Snapshot, seen: Snapshot) -> bool:
+def lacks_purged(primary: Snapshot, seen: Snapshot) -> bool:
     """Whether the member can never connect, for the primary has purged what it lacks. Housekeeping rows that are being
     replicated may be on their way still; where they are not, the primary refuses for want of them all the same.
     """

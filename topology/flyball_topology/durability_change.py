@@ -78,7 +78,7 @@ def _prepare(
         return wait(
             view,
             "those who do not count under the new durability must be silent",
-            f"{', '.join(loud)} to answer, or to leave the ack set",
+            f"{', '.join(loud)} to answer and fall silent, or to leave the ack set",
         )
     if not seen.semi_sync_source or seen.semi_sync_acks < new.acks or seen.noted < status.version:
         act = EnsureSemiSync(primary.name, view.reign.term, new.acks)

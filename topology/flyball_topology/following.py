@@ -3,13 +3,14 @@
 After a switchover the old primary comes later, since its semi-sync takes up to a second to end. So does, after a
 failover, one that is back with a tail that nobody acknowledged: that shows once the new line begins, and it is made
 anew. Unless the first acknowledgement can only be theirs. Last come errant members, and those that wait to be made
-anew: their acknowledgements are good, but they are kept out wherever that can be.
+anew: their acknowledgements are good, but they are kept out wherever that can be. Who lacks what the candidate has
+purged can never connect to it, and counts for nothing.
 """
 
 from flyball.gtid import GtidSet
 from flyball.records.operation import OperationType, ReseedPhase
 from flyball.records.shard import Mode, Transition
-from flyball_topology.diagnose import gives_acks
+from flyball_topology.diagnose import gives_acks, lacks_purged
 from flyball_topology.line import Errant, beside_the_line, line_of
 from flyball_topology.revocation import durability
 from flyball_topology.steps import Act, Fence, Follow
@@ -52,7 +53,7 @@ def _made_anew(view: View) -> set[str | None]:
 
 
 def _closed(view: View, candidate: MemberView) -> list[MemberView]:
-    """The others that answer, take no writes, and are kept out by nobody."""
+    """The others that answer, take no writes, are kept out by nobody, and can connect."""
     kept_out = {o.spec.member for o in view.operations if o.spec.type is OperationType.FENCE}
     return [
         member
@@ -62,7 +63,17 @@ def _closed(view: View, candidate: MemberView) -> list[MemberView]:
         and member.seen is not None
         and member.seen.read_only
         and member.seen.clone_state != "In Progress"
+        and not _is_behind(member, candidate)
     ]
+
+
+def left_behind(view: View, candidate: MemberView) -> list[str]:
+    """Who answers, and lacks what the candidate has purged."""
+    return [m.name for m in view.members.values() if m is not candidate and _is_behind(m, candidate)]
+
+
+def _is_behind(member: MemberView, candidate: MemberView) -> bool:
+    return candidate.seen is not None and member.seen is not None and lacks_purged(candidate.seen, member.seen)
 
 
 def _promised(member: MemberView, transition: Transition) -> bool:

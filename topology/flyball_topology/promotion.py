@@ -26,7 +26,7 @@ from flyball_topology.changes import (
     wait,
 )
 from flyball_topology.diagnose import CONFIRMED
-from flyball_topology.following import able, following
+from flyball_topology.following import able, following, left_behind
 from flyball_topology.line import line_of
 from flyball_topology.revocation import describe_missing, durability, fenced, suspects, unrevoked
 from flyball_topology.steps import Act, Admit, CatchUp, Fence, Promote, Step
@@ -179,7 +179,9 @@ def _open(view: View, transition: Transition, candidate: MemberView, seen: Snaps
         if (admitting := _admit(view, transition, candidate, seen)) is not None:
             return admitting
         if not acts:
-            return wait(view, f"{candidate.name} is open, and its first write is not acknowledged", awaited, again=0.1)
+            lacking = (f"{name}, which lacks what it has purged, cannot" for name in left_behind(view, candidate))
+            why = f"{candidate.name} is open, and its first write is not acknowledged"
+            return wait(view, why, awaited, *lacking, again=0.1)
         return take(view, Step(names[0], acts=tuple(acts)), "its first write waits", awaited=(awaited,))
     if seen.channel is not None and seen.channel.applier_errno:
         return issue_again(view, transition, f"{candidate.name} cannot apply what it received")

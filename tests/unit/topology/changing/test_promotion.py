@@ -278,6 +278,21 @@ def test_nobody_is_counted_while_one_who_is_counted_already_is_there():
     assert chosen(decide(view)).status is None
 
 
+def test_one_that_lacks_what_the_candidate_has_purged_does_not_count_as_there():
+    """m3 could never connect to m2; m1 is back with a tail, and the first acknowledgement can only be its own."""
+    view = holding(alone(purged=gtids(m1="1-9"), ackers=("m1", "m2", "m3")), "m3", gtids(m1="1-8"))
+    waiting = decide(on_channel(view, "m3", receiver="OFF", receiver_errno=13114))
+    assert waiting.step is None
+    assert any("m3, which lacks what it has purged" in awaited for awaited in waiting.awaited)
+    back = fenced(holding(restarted(view, "m1"), "m1", gtids(m1="1-11")), "m1", 2)
+    assert acts(decide(back)) == (Follow("m1", 2, "m2", acks=True),)
+
+
+def test_nor_is_it_counted_again():
+    view = holding(alone(purged=gtids(m1="1-9")), "m3", gtids(m1="1-8"))
+    assert decide(view).step is None
+
+
 def test_a_member_with_a_tail_of_its_own_is_not_counted():
     view = seeing(alone(), "m3", executed=LINE.union(gtids(m3="1")))
     assert decide(view).step is None

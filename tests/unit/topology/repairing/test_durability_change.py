@@ -3,6 +3,7 @@
 import pytest
 
 from flyball.records.keyspace import DurabilityPolicy, DurabilitySpec
+from flyball.records.operation import ReseedPhase
 from flyball_topology.decide import decide
 from flyball_topology.steps import CatchUp, EnsureSemiSync, Follow
 from flyball_topology.view import View
@@ -19,6 +20,7 @@ from tests.unit.topology.views import (
     status_of,
     with_spec,
     with_status,
+    word,
 )
 
 NONE, SEMI_SYNC, CROSS_ZONE = DurabilityPolicy.NONE, DurabilityPolicy.SEMI_SYNC, DurabilityPolicy.CROSS_ZONE
@@ -116,6 +118,17 @@ def test_not_while_one_that_does_not_answer_may_still_acknowledge():
     assert decision.step is None or decision.step.status is None or decision.step.status.durability.policy is SEMI_SYNC
     waiting = decide(dead(begun(SEMI_SYNC, CROSS_ZONE), "m2", since=990.0))
     assert any("m2 to answer" in awaited for awaited in waiting.awaited)
+
+
+def test_one_that_can_only_be_silenced_by_making_it_anew_is_made_anew_meanwhile():
+    """m2 holds writes of its own, so nobody lets it follow: the change waits for its reseed, not the other way."""
+    view = begun(SEMI_SYNC, CROSS_ZONE, version=1)
+    for name in ("m1", "m3"):
+        view = seeing(view, name, noted=1)
+    view = seeing(view, "m2", executed=gtids(m1="1-9", m2="1"), offline=True, channel=None)
+    begins = chosen(decide(word(view, "reseed", "m2"))).operation
+    assert begins.status.phase is ReseedPhase.LEAVING
+    assert status_of(decide(word(view, "reseed", "m2", phase="Leaving"))).ackers_next == ("m1", "m3")
 
 
 @pytest.mark.parametrize("zones", [("a", "a", "a"), ("a", "a", "b")])
