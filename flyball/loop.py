@@ -18,7 +18,9 @@ lost one costs at most an interval, and a thousand of them cost one pass. What h
 5. No pass ends the loop. Cancelling the loop cancels the passes in flight, and waits until they have ended.
 6. A key at rest whose interval has gone by is only glanced at, where its controller can: a glance takes no task and
    decides nothing. If it shows nothing new the last decision stands, and counts as one more pass; else a pass follows
-   at once. After ``GLANCES`` in a row comes a pass, so that nothing rests on a glance for long.
+   at once. After ``GLANCES`` in a row comes a pass, so that nothing rests on a glance for long. Glances take no worker
+   from a pass, and none waits for one: with as few in flight as there are workers, a thousand keys would wait for each
+   other's answers while both sides are idle.
 
 The queue needs no bound of its own: a key is in it once. All methods belong to the event loop's thread.
 """
@@ -56,6 +58,8 @@ ROUNDS_TURN = 4
 
 GLANCES = 8
 """Glances in a row before a pass looks at everything anew."""
+GLANCES_AT_ONCE = 128
+"""Glances in flight. So many answers that come at one moment are still read within their time limits."""
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -131,6 +135,8 @@ class Loop(Generic[K, V, S]):
         self._places: dict[K, Place[K, V, S]] = {}
         self._urgent: dict[K, Place[K, V, S]] = {}  # in the order in which they fell due
         self._ready: dict[K, Place[K, V, S]] = {}
+        self._at_rest: dict[K, Place[K, V, S]] = {}  # to be glanced at
+        self._glancing = 0
         self._turns = 0
         self._running: dict[K, Place[K, V, S]] = {}
         self._passes: asyncio.TaskGroup | None = None  # while run() runs
@@ -184,7 +190,7 @@ class Loop(Generic[K, V, S]):
         """
         place = self._places[key]
         running = key in self._running
-        waits = self._loop is not None and not running and key not in self._ready and key not in self._urgent
+        waits = self._loop is not None and not running and not any(key in queue for queue in self._queues())
         last = place.last
         return KeyState(
             passes=place.passes,
@@ -214,9 +220,9 @@ class Loop(Generic[K, V, S]):
                 finally:
                     self._loop = self._passes = None  # nothing becomes due any more; the passes in flight end
         finally:
-            self._ready.clear()
-            self._urgent.clear()
-            self._running.clear()
+            for queue in (*self._queues(), self._running):
+                queue.clear()
+            self._glancing = 0
             for place in list(self._places.values()):
                 place.glancing = None
                 if place.gone:  # its pass was cancelled before it could begin
@@ -236,22 +242,39 @@ class Loop(Generic[K, V, S]):
     def _start(self) -> None:
         self._starting = False
         while self._passes is not None and (turn := self._next()):
-            self._running[turn.key] = turn
-            if not self._glances_at(turn):
+            if self._may_glance_at(turn):
+                self._glance_at(turn)
+            else:
+                turn.glances = 0
+                self._running[turn.key] = turn
                 self._passes.create_task(self._pass(turn), name=f"{self.name} {turn.key}")
 
     def _next(self) -> Place[K, V, S] | None:
-        if len(self._running) >= self._workers:
+        rounds_first = self._turns % ROUNDS_TURN == ROUNDS_TURN - 1
+        turn = None
+        for next_of in (self._next_round, self._next_urgent) if rounds_first else (self._next_urgent, self._next_round):
+            turn = turn or next_of()
+        if turn is not None:
+            self._turns += 1
+        return turn
+
+    def _next_urgent(self) -> Place[K, V, S] | None:
+        return self._next_pass(self._urgent)
+
+    def _next_round(self) -> Place[K, V, S] | None:
+        if self._at_rest and self._glancing < GLANCES_AT_ONCE:
+            return self._at_rest.pop(next(iter(self._at_rest)))
+        return self._next_pass(self._ready)
+
+    def _next_pass(self, queue: dict[K, Place[K, V, S]]) -> Place[K, V, S] | None:
+        if not queue or len(self._running) - self._glancing >= self._workers:
             return None
         failing = sum(place.attempt > 0 for place in self._running.values())
         room_for_failing = failing < max(1, self._workers // 2)
-        rounds_first = self._turns % ROUNDS_TURN == ROUNDS_TURN - 1
-        for ready in (self._ready, self._urgent) if rounds_first else (self._urgent, self._ready):
-            for key, place in ready.items():
-                if place.attempt == 0 or room_for_failing:
-                    del ready[key]
-                    self._turns += 1
-                    return place
+        for key, place in queue.items():
+            if place.attempt == 0 or room_for_failing:
+                del queue[key]
+                return place
         return None
 
     async def _pass(self, place: Place[K, V, S]) -> None:
@@ -273,32 +296,35 @@ class Loop(Generic[K, V, S]):
             place.woken = False
         self._start_soon()
 
-    def _glances_at(self, place: Place[K, V, S]) -> bool:
-        """Whether the key is glanced at in the place of a pass."""
+    def _may_glance_at(self, place: Place[K, V, S]) -> bool:
         last = place.last
         at_rest = last is not None and last.outcome is None and last.error is None and not place.urgent
-        if self._glance is None or not at_rest or place.glances >= GLANCES:
-            place.glances = 0
-            return False
-        token = object()
+        return self._glance is not None and at_rest and place.glances < GLANCES
+
+    def _glance_at(self, place: Place[K, V, S]) -> None:
+        """Begin a glance; where there is none to be had, a pass is next."""
+        token, started = object(), self._now()
         try:
-            begun = self._glance(place.key, partial(self._glanced, place, token, self._now()))
+            begun = self._glance is not None and self._glance(place.key, partial(self._glanced, place, token, started))
         except Exception:
             logger.exception("%s %s: a glance failed; looking in full", self.name, place.key, extra=self._fields(place))
             begun = False
         if not begun:
-            place.glances = 0
-            return False
+            place.glances = GLANCES
+            self._ready[place.key] = place
+            return
+        self._running[place.key] = place
+        self._glancing += 1
         place.glances += 1
-        late = partial(self._glanced, place, token, self._now(), nothing_new=False)
         place.glancing = token
+        late = partial(self._glanced, place, token, started, nothing_new=False)
         place.timer = asyncio.get_running_loop().call_later(self._deadlines.observe, late)
-        return True
 
     def _glanced(self, place: Place[K, V, S], token: object, started: float, nothing_new: bool) -> None:  # noqa: FBT001 - a measurement
         if place.glancing is not token:
             return  # it ended with its run
         place.glancing, now = None, self._now()
+        self._glancing -= 1
         if place.timer is not None:
             place.timer.cancel()
             place.timer = None
@@ -341,9 +367,12 @@ class Loop(Generic[K, V, S]):
 
     def _fall_due(self, place: Place[K, V, S]) -> None:
         place.timer = None
+        for queue in self._queues():
+            queue.pop(place.key, None)
         if place.urgent:
-            self._ready.pop(place.key, None)
             self._urgent[place.key] = place
+        elif self._may_glance_at(place):
+            self._at_rest[place.key] = place
         else:
             self._ready[place.key] = place
         self._start_soon()
@@ -351,10 +380,13 @@ class Loop(Generic[K, V, S]):
     def _forget(self, place: Place[K, V, S]) -> None:
         if place.timer is not None:
             place.timer.cancel()
-        self._ready.pop(place.key, None)
-        self._urgent.pop(place.key, None)
+        for queue in self._queues():
+            queue.pop(place.key, None)
         del self._places[place.key]
         self._set_pace()
+
+    def _queues(self) -> tuple[dict[K, Place[K, V, S]], ...]:
+        return self._urgent, self._ready, self._at_rest
 
     def _set_pace(self) -> None:
         """The interval for as many keys as there are."""

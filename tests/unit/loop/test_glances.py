@@ -101,11 +101,35 @@ async def test_only_rest_is_glanced_at(make_loop, script, eye, what):
     assert eye.at == []
 
 
-async def test_a_glance_has_a_place_among_the_workers(make_loop, script, eye, highest):
+async def test_glances_wait_for_no_worker_and_take_none(make_loop, script, eye, highest):
     eye.takes = 4.0
-    make_loop("a", "b", interval=10.0, glance=eye, workers=1, random=highest)
+    loop = make_loop("a", "b", "c", interval=10.0, glance=eye, workers=1, random=highest)
+    await asyncio.sleep(11)
+    assert eye.at == [10.0, 10.0, 10.0]
+    loop.add("d")
+    await asyncio.sleep(1)
+    assert script.started["d"] == [11.0]
+
+
+async def test_so_many_glances_go_on_at_once_and_no_more(make_loop, script, eye, highest, monkeypatch):
+    monkeypatch.setattr("flyball.loop.GLANCES_AT_ONCE", 2)
+    eye.takes = 4.0
+    make_loop("a", "b", "c", interval=10.0, glance=eye, random=highest)
     await asyncio.sleep(15)
-    assert eye.at == [10.0, 14.0]
+    assert eye.at == [10.0, 10.0, 14.0]
+
+
+async def test_a_key_whose_glance_does_not_begin_waits_for_a_worker(make_loop, script, eye, highest):
+    eye.begins = False
+
+    async def takes_long(key: str) -> str:
+        return await asyncio.sleep(4, "view")
+
+    script.on_observe = takes_long
+    make_loop("a", "b", interval=10.0, glance=eye, workers=1, random=highest)
+    await asyncio.sleep(30)
+    assert script.started["a"] == [0.0, 14.0, 28.0]
+    assert script.started["b"] == [4.0, 18.0]
 
 
 async def test_a_key_that_is_discarded_during_a_glance_is_gone_after_it(make_loop, script, eye, highest):
