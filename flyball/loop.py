@@ -18,9 +18,9 @@ lost one costs at most an interval, and a thousand of them cost one pass. What h
 5. No pass ends the loop. Cancelling the loop cancels the passes in flight, and waits until they have ended.
 6. A key at rest whose interval has gone by is only glanced at, where its controller can: a glance takes no task and
    decides nothing. If it shows nothing new the last decision stands, and counts as one more pass; else a pass follows
-   at once. After ``GLANCES`` in a row comes a pass, so that nothing rests on a glance for long. Glances take no worker
-   from a pass, and none waits for one: with as few in flight as there are workers, a thousand keys would wait for each
-   other's answers while both sides are idle.
+   at once. After ``GLANCES`` in a row, or fewer, comes a pass, so that nothing rests on a glance for long.
+7. Glances take no worker from a pass, and wait for none: with as few in flight as there are workers, a thousand keys
+   would wait for each other's answers while both sides are idle. Only while something urgent waits are they few.
 
 The queue needs no bound of its own: a key is in it once. All methods belong to the event loop's thread.
 """
@@ -56,8 +56,9 @@ logger = logging.getLogger(__name__)
 ROUNDS_TURN = 4
 """Of so many turns, one goes to a key whose interval has gone by, while others are urgent."""
 
-GLANCES = 8
-"""Glances in a row before a pass looks at everything anew."""
+GLANCES = 12
+"""Glances in a row, at most, before a pass looks at everything anew; at random down to half of it, so that keys that
+were added together do not have their passes together."""
 GLANCES_AT_ONCE = 128
 """Glances in flight. So many answers that come at one moment are still read within their time limits."""
 
@@ -245,7 +246,7 @@ class Loop(Generic[K, V, S]):
             if self._may_glance_at(turn):
                 self._glance_at(turn)
             else:
-                turn.glances = 0
+                turn.glances = self._pace.glances(GLANCES)
                 self._running[turn.key] = turn
                 self._passes.create_task(self._pass(turn), name=f"{self.name} {turn.key}")
 
@@ -262,7 +263,8 @@ class Loop(Generic[K, V, S]):
         return self._next_pass(self._urgent)
 
     def _next_round(self) -> Place[K, V, S] | None:
-        if self._at_rest and self._glancing < GLANCES_AT_ONCE:
+        most = self._workers // ROUNDS_TURN if self._urgent else GLANCES_AT_ONCE
+        if self._at_rest and self._glancing < max(1, most):
             return self._at_rest.pop(next(iter(self._at_rest)))
         return self._next_pass(self._ready)
 
@@ -299,7 +301,7 @@ class Loop(Generic[K, V, S]):
     def _may_glance_at(self, place: Place[K, V, S]) -> bool:
         last = place.last
         at_rest = last is not None and last.outcome is None and last.error is None and not place.urgent
-        return self._glance is not None and at_rest and place.glances < GLANCES
+        return self._glance is not None and at_rest and place.glances > 0
 
     def _glance_at(self, place: Place[K, V, S]) -> None:
         """Begin a glance; where there is none to be had, a pass is next."""
@@ -310,12 +312,12 @@ class Loop(Generic[K, V, S]):
             logger.exception("%s %s: a glance failed; looking in full", self.name, place.key, extra=self._fields(place))
             begun = False
         if not begun:
-            place.glances = GLANCES
+            place.glances = 0
             self._ready[place.key] = place
             return
         self._running[place.key] = place
         self._glancing += 1
-        place.glances += 1
+        place.glances -= 1
         place.glancing = token
         late = partial(self._glanced, place, token, started, nothing_new=False)
         place.timer = asyncio.get_running_loop().call_later(self._deadlines.observe, late)

@@ -75,7 +75,7 @@ class Place(Generic[K, V, S]):
         self.glancing: object | None = None
         """Which glance is in flight."""
         self.glances = 0
-        """Glances since the last pass."""
+        """Glances until the next pass."""
         self.gone = False
         """Discarded during the pass in flight."""
         self.passes = 0
@@ -103,6 +103,10 @@ class Pace:
     def jittered(self) -> float:
         """One interval, up to a fifth shorter, at random."""
         return self.interval * self.random.uniform(0.8, 1.0)
+
+    def glances(self, most: int) -> int:
+        """How many glances may follow a pass: ``most``, or fewer by up to a half, at random."""
+        return round(most * self.random.uniform(0.5, 1.0))
 
     def runs_away(self, place: Place[K, V, S], done: Pass[V, S]) -> bool:
         """Whether a pass that changed something was the last that may be followed by another at once."""

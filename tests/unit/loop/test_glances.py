@@ -119,6 +119,22 @@ async def test_so_many_glances_go_on_at_once_and_no_more(make_loop, script, eye,
     assert eye.at == [10.0, 10.0, 14.0]
 
 
+async def test_glances_are_few_while_something_urgent_waits(make_loop, script, eye, highest):
+    eye.takes = 1.0
+
+    async def takes_long(key: str) -> str:
+        return await asyncio.sleep(3, "view") if key in "xyz" else "view"
+
+    script.on_observe = takes_long
+    loop = make_loop("a", "b", "c", interval=10.0, glance=eye, workers=1, random=highest)
+    await asyncio.sleep(9)
+    for key in "xyz":
+        loop.add(key)
+        loop.wake(key)
+    await asyncio.sleep(9)
+    assert eye.at == [10.0, 11.0, 12.0], "one after the other"
+
+
 async def test_a_key_whose_glance_does_not_begin_waits_for_a_worker(make_loop, script, eye, highest):
     eye.begins = False
 
