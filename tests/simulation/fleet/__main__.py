@@ -11,6 +11,7 @@ import resource
 import sys
 from pathlib import Path
 
+from flyball_topology import heap
 from tests.simulation.fleet.fleet import Fleet, Home
 
 
@@ -20,10 +21,12 @@ async def serve(home: Home, shards: int, port: int, *, reigning: bool) -> None:
     await fleet.declare(reigning=reigning)
     await fleet.listen()
     _say({"listening": shards * 3})
+    still = asyncio.create_task(heap.keep_still())  # a full collection would be measured as a pause of the service
     reader = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     while line := await reader.readline():
         _say(await _do(fleet, json.loads(line)))
+    still.cancel()
 
 
 async def _do(fleet: Fleet, order: dict[str, object]) -> dict[str, object]:
