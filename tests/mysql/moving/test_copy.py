@@ -1,13 +1,17 @@
 """What a copy brings to its targets, on real servers."""
 
+import contextlib
 from typing import Any
 
 import pytest
 
 from flyball.errors import Code, MemberError
 from flyball.gtid import GtidSet
+from flyball.keyspaceid import KeyKind
 from flyball.records.keyspace import TableSpec
+from flyball_topology.crossing import pruning
 from flyball_topology.moving.copying import Copying
+from flyball_topology.moving.definitions import INDEX
 from flyball_topology.moving.job import Job, Lane
 from flyball_topology.moving.notes import LaneNote
 from tests.mysql.moving.alike import check_alike
@@ -157,3 +161,30 @@ def test_definitions_that_changed_since_the_check_stop_the_copy(servers: list[Se
     with pytest.raises(MemberError) as refused:
         Copying(split(servers, fingerprint="another")).run()
     assert refused.value.code is Code.SCHEMA_CHANGED
+
+
+@pytest.mark.parametrize(
+    "key", ["BIGINT NOT NULL", "BINARY(8) NOT NULL", "VARCHAR(40) COLLATE utf8mb4_0900_bin NOT NULL"]
+)
+def test_rows_out_of_range_are_found_by_the_index_whatever_the_size_of_the_table(
+    servers: list[Server], key: str
+) -> None:
+    servers[0].run(
+        f"USE {DATABASE}",
+        f"CREATE TABLE big (id INT PRIMARY KEY, owner {key}, note TEXT)",
+        "INSERT INTO big WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 900) "
+        "SELECT i, RIGHT(CONCAT('00000000', i), 8), 'here' FROM n",
+        "ANALYZE TABLE big",
+    )
+    move = split(servers, {"big": TableSpec(shard_by="owner")})
+    Copying(move).run()
+    kind = KeyKind.of_column(key.partition("(")[0].partition(" ")[0].lower())
+    for target, place in zip(servers[1:], move.targets, strict=True):
+        conditions = pruning.outside("owner", kind, place.range)
+        statements = (pruning.count("big", conditions), *pruning.delete("big", conditions))
+        with contextlib.closing(move.source(place)) as link:
+            link.run(f"USE {DATABASE}")
+            for statement in statements:
+                plan = link.run(f"EXPLAIN FORMAT=TRADITIONAL {statement}").rows
+                used = {row[6] for row in plan if row[2] == b"big"}  # the column "key" of each look at the table
+                assert used == {INDEX.encode()}, f"{target.name}: {statement}: {plan}"

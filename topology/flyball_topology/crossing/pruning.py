@@ -5,25 +5,22 @@ own: a consumer of this shard must not wait for it, and a former source must not
 """
 
 from flyball.keyrange import END_OF_IDS, KeyRange
-from flyball.keyspaceid import KeyKind
+from flyball.keyspaceid import KeyKind, sql_expression
 from flyball.session import literal, quote_name
 
 TAG = "prune"
 BATCH = 500
 """Rows that one transaction deletes: it holds up what the channels apply no longer than that."""
 
-_DIGITS = {  # as the functional index has it: see moving/tables.py
-    KeyKind.INTEGER: "SHA2(CAST(({}) + 0 AS CHAR CHARACTER SET utf8mb4), 256)",
-    KeyKind.BYTES: "SHA2({}, 256)",
-    KeyKind.TEXT: "SHA2(CONVERT({} USING utf8mb4), 256)",
-}
-
-
 def outside(column: str, kind: KeyKind, part: KeyRange) -> tuple[str, ...]:
-    """The conditions that rows out of the range meet: one for each end that is not open."""
-    digits = _DIGITS[kind].format(quote_name(column))
-    below = (f"{digits} < '{part.start:016x}'",) if part.start else ()
-    above = (f"{digits} >= '{part.end:016x}'",) if part.end != END_OF_IDS else ()
+    """The conditions that rows out of the range meet: one for each end that is not open.
+
+    The expression is the functional index's own, to the letter: else MySQL would look at every row, and clients would
+    wait for that in a cutover.
+    """
+    found = sql_expression(quote_name(column), kind)
+    below = (f"{found} < {part.start}",) if part.start else ()
+    above = (f"{found} >= {part.end}",) if part.end != END_OF_IDS else ()
     return below + above
 
 
