@@ -46,10 +46,10 @@ def say(text: str) -> None:
 
 
 @asynccontextmanager
-async def rig(shards: int, replicas: int) -> AsyncIterator[Rig]:
-    """Bring the keyspace up, and take it down whatever happens."""
+async def rig(shards: int, replicas: int, *, with_ledger: bool = True, **more: object) -> AsyncIterator[Rig]:
+    """Bring the keyspace up, and take it down whatever happens; ``more`` is what else its spec says."""
     mysql = find_mysql(report=say)
-    spec = {"shards": shards, "replicas": replicas, "users": [{"name": USER, "ddl": True}]}
+    spec = {"shards": shards, "replicas": replicas, "users": [{"name": USER, "ddl": True}], **more}
     keyspace = Keyspace(metadata=Metadata(name=KEYSPACE), spec=KeyspaceSpec.model_validate(spec))
     async with temporary_home("flyball-bench-") as home:
         home.prepare()
@@ -58,7 +58,7 @@ async def rig(shards: int, replicas: int) -> AsyncIterator[Rig]:
         login = await login_of(home, KEYSPACE, USER)
         async with await SqliteRecords.open(home.records) as records:
             found = [await wait_for(records, s.name, is_whole, "whole") for s in in_order(await records.list(Shard))]
-            for shard in found:
+            for shard in found if with_ledger else ():
                 with ShardClient(
                     home.records, KEYSPACE, shard.name, user=login.user, password=login.password, ca=login.ca
                 ) as client:

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from queue import Empty, Full, Queue
+from time import monotonic
 
 from flyball.errors import Code, FlyballError, MemberError
 from flyball.gtid import NOTHING, GtidSet
@@ -57,6 +58,16 @@ class Batch:
     streamed: threading.Event | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """What one run of a copy took: seconds until the last row had reached its target, and from then on until the last
+    index was built.
+    """
+
+    rows: float
+    indexes: float
+
+
 @dataclass(slots=True)
 class Copying:
     """One run of a copy.
@@ -75,19 +86,19 @@ class Copying:
     _links: list[Link] = field(default_factory=list)
     _readers: dict[str, "Queue[Link]"] = field(default_factory=dict)
 
-    def run(self) -> None:
+    def run(self) -> Copied:
         """Copy what is not copied yet.
 
         :raises FlyballError: SCHEMA_CHANGED where the definitions are not those that were checked; what a member
             refuses; a member that goes away.
         """
         try:
-            self._run()
+            return self._run()
         finally:
             for link in self._links:
                 link.close()
 
-    def _run(self) -> None:
+    def _run(self) -> Copied:
         job = self.job
         writers = {place.shard: self._kept(job.writer(place)) for place in job.targets}
         for writer in writers.values():
@@ -101,9 +112,10 @@ class Copying:
         noted = {lane: known[lane.target.shard].get((lane.source.shard, lane.table.name)) for lane in every}
         begun = {lane: note or LaneNote(lane.source.shard, lane.table.name) for lane, note in noted.items()}
         self._open_snapshots(begun, writers)
-        self._move(begun)
+        took = self._move(begun)
         for place in job.targets:
             self._settle(place, seen, writers[place.shard])
+        return took
 
     def _definitions(self) -> definitions.Definitions:
         """The definitions of the sources, all alike."""
@@ -131,8 +143,9 @@ class Copying:
             for session in sessions:
                 self._readers[place.shard].put(session)
 
-    def _move(self, begun: dict[Lane, LaneNote]) -> None:
+    def _move(self, begun: dict[Lane, LaneNote]) -> Copied:
         """Rows, and the indexes of each table as soon as all its rows have reached a target."""
+        began = loaded = monotonic()
         with ThreadPoolExecutor(self.job.parallel, thread_name_prefix="lane") as pool:
             waiting: dict[Future[None], Lane] = {
                 pool.submit(self._lane, lane, note): lane for lane, note in begun.items()
@@ -148,6 +161,7 @@ class Copying:
                         building_now.discard(future)
                         if lane is None:
                             continue
+                        loaded = monotonic()
                         left.remove((lane.target.shard, lane.table.name))
                         if (lane.target.shard, lane.table.name) not in left:
                             building_now.add(pool.submit(self._index, lane.target, lane.table))
@@ -155,6 +169,7 @@ class Copying:
                 self._abort()
                 wait((*waiting, *building_now), return_when=FIRST_EXCEPTION, timeout=0)
                 raise
+        return Copied(round(loaded - began, 3), round(monotonic() - loaded, 3))
 
     def _abort(self) -> None:
         self.stop.set()

@@ -245,7 +245,7 @@ class MovingPlane:
         status = await worker.process.wait()
         if worker.ended is None:
             worker.ended = {"event": "broken", "message": f"the worker ended with {status}"}
-        logger.info("%s of %s: %s", worker.work, move.workflow, worker.ended)
+        logger.info("%s of %s: %s", worker.work, move.workflow, json.dumps(worker.ended))
 
     async def _asked(self, move: Move, worker: _Worker, told: Mapping[str, Any]) -> None:
         pairs = [(b, a) if worker.reverse else (a, b) for a, b in move.pairs()]

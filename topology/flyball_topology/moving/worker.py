@@ -159,10 +159,10 @@ def copy(job: Job, conversation: Conversation) -> Message:
         conversation.ask({"ask": "declare", "shard": place.shard, "gtids": str(begin)})
 
     try:
-        Copying(job, report, pacing.pace, declare, stop).run()
+        took = Copying(job, report, pacing.pace, declare, stop).run()
     finally:
         pacing.close()
-    return {"event": "done", "work": COPY}
+    return {"event": "done", "work": COPY, "seconds": {"rows": took.rows, "indexes": took.indexes}}
 
 
 def verify(job: Job, conversation: Conversation) -> Message:
