@@ -134,7 +134,7 @@ def _ports(records: Records, secrets: Secrets) -> Ports:
         await data.close()
         crossing.close()
 
-    return Ports(data, crossing, close)
+    return Ports(data, crossing, close, data.tell_ends_to)
 
 
 async def _open(place: Home | Cluster) -> tuple[Records, Secrets]:

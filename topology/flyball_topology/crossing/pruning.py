@@ -12,6 +12,7 @@ TAG = "prune"
 BATCH = 500
 """Rows that one transaction deletes: it holds up what the channels apply no longer than that."""
 
+
 def outside(column: str, kind: KeyKind, part: KeyRange) -> tuple[str, ...]:
     """The conditions that rows out of the range meet: one for each end that is not open.
 

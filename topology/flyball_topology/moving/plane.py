@@ -70,8 +70,13 @@ class MovingPlane:
         self._crossing = crossing
         self._command = command or (sys.executable, "-m", "flyball_topology.moving")
         self._workers: dict[str, _Worker] = {}
+        self._hear: Callable[[str], None] = lambda _keyspace: None
         self._threads = ThreadPoolExecutor(8, thread_name_prefix="moving")
         self._fingerprints: dict[str, str] = {}
+
+    def tell_ends_to(self, hear: Callable[[str], None]) -> None:
+        """Have somebody hear of each work that ends, by its keyspace: what comes next need not wait for a look."""
+        self._hear = hear
 
     # --- the port -----------------------------------------------------------------------------------------
 
@@ -246,6 +251,7 @@ class MovingPlane:
         if worker.ended is None:
             worker.ended = {"event": "broken", "message": f"the worker ended with {status}"}
         logger.info("%s of %s: %s", worker.work, move.workflow, json.dumps(worker.ended))
+        self._hear(move.keyspace.name)
 
     async def _asked(self, move: Move, worker: _Worker, told: Mapping[str, Any]) -> None:
         pairs = [(b, a) if worker.reverse else (a, b) for a, b in move.pairs()]

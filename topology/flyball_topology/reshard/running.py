@@ -31,11 +31,13 @@ class Ports:
     """What reshards are carried out with, as long as this service leads.
 
     :param close: ends what was begun: no worker outlives the leading.
+    :param tell_ends_to: has somebody hear of each work of the data plane that ends, by its keyspace.
     """
 
     data: DataPlane
     crossing: Crossing
     close: Callable[[], Awaitable[None]]
+    tell_ends_to: Callable[[Callable[[str], None]], None] = lambda _hear: None
 
 
 class Resharding:
@@ -73,6 +75,7 @@ class Resharding:
             backoff=backoff,
             in_a_row=IN_A_ROW,
         )
+        ports.tell_ends_to(self.wake)
 
     async def run(self) -> None:
         """Carry them through until cancelled."""

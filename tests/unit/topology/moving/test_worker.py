@@ -192,3 +192,14 @@ async def test_a_worker_that_is_at_it_is_left_at_it_and_stopped_when_told(planes
     assert plane._verified(worker).work is Work.RUNNING
     await one.stop(move())
     assert worker.process.returncode is not None
+
+
+@pytest.mark.parametrize("script", ["tell(event='done', rows=5, repaired=0, work='verify')", "sys.exit(3)"])
+async def test_whoever_waits_hears_of_a_work_as_soon_as_it_ends(planes: Planes, script: str) -> None:
+    one, _ = planes(script)
+    heard: list[str] = []
+    one.tell_ends_to(heard.append)
+    await one.verify(move(), reverse=False)
+    worker = await ended(one)
+    assert heard == ["shop"]
+    assert not worker.runs
