@@ -370,9 +370,11 @@ class ReshardController:
 
 
 def _premises(shard: Shard) -> tuple[object, ...]:
-    """What a change of a shard's access rests on."""
+    """What a change of a shard's access rests on. The version rises with each such change: an access that was taken
+    back meanwhile is not the one that was seen.
+    """
     status = shard.status
-    return (shard.metadata.uid, status.access, status.reign.term, status.transition)
+    return (shard.metadata.uid, status.access, status.version, status.reign.term, status.transition)
 
 
 def _left(since: float | None, times: int, now: float) -> float:
