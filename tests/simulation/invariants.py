@@ -2,6 +2,7 @@
 
     lost          no write that a client heard ok for is missing where a term begins, or anywhere at the end
     one primary   a term is one member's alone; two members whose writes could both be acknowledged never exist at once
+    attached      whoever acknowledges a transaction has noted the reign under which it was written
     rising        neither a member's promise, nor the record's issued or reigning term, ever falls
     errant        nobody is promoted who holds what was written by other means
     numbers       no GTID ever stands for two transactions
@@ -99,6 +100,16 @@ class Invariants:
                     f"lost: {machine.name} answered ok to {commit.gtid} under term {machine.server.reigned}, "
                     f"and {latest.machine.name}, open since under term {latest.term}, does not have it"
                 )
+
+    def attached(self, machine: Machine, commit: Commit) -> None:
+        """Enough have acknowledged a transaction. One that was made anew since has forgotten: another invariant's."""
+        server = machine.server
+        if not server.semi_source or not server.opened:
+            return
+        for name in (name for name, held in machine.acked.items() if held.contains(commit.gtid)):
+            other = self.world.machines[name].server
+            if other.promise is not None and (other.attached is None or other.attached.term < server.opened):
+                self.say(f"attached: {name} acknowledged {commit.gtid} and has not noted term {server.opened}")
 
     # --- members ----------------------------------------------------------------------------------------
 

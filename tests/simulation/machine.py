@@ -47,6 +47,7 @@ class Machine:
         """What each replica has acknowledged to this process."""
         self.on_changed: Callable[[Machine], None] = lambda _: None
         self.on_done: Callable[[Machine, Commit], None] = lambda *_: None
+        self.on_acknowledged: Callable[[Machine, Commit], None] = lambda *_: None
         self.on_lost: dict[str, Callable[[], None]] = {}
         """Whoever keeps a session for probes, by place: called when this process ends."""
         self._replies: dict[Reply, None] = {}

@@ -7,7 +7,7 @@ from flyball.gtid import NOTHING
 from flyball.member.accounts import replica_account
 from flyball_topology.view import Snapshot
 from tests.simulation.server import Commit, Payload, Server
-from tests.simulation.transitions import LOST, MEMBERS, OK, REIGN, WAITS, Act, Event, Given, Labels, Write
+from tests.simulation.transitions import LOST, MEMBERS, OK, REIGN, WAITS, Act, Event, Given, Labels, Write, note
 from tests.unit.topology.world import World, uuid_of
 
 
@@ -44,17 +44,18 @@ class ModelBench:
     def _do(self, server: Server, step: Act) -> list[Commit]:
         given, term, version = step.given, step.term, step.given.get("version", 0)
         issue = given.get("issue", "")
+        attached = note(given["note"]) if "note" in given else None
         match step.name:
             case "follow":
                 source = self.world[given["source"]]
-                server.follow(term, source.host, source.port, given.get("acks", True), version, issue)
+                server.follow(term, source.host, source.port, given.get("acks", True), version, issue, attached)
             case "promote":
                 holds = self.labels.held(given.get("holds", ()))
-                server.promote(term, holds, given.get("acks", 1), given.get("ackers", ()), version, issue)
+                server.promote(term, holds, given.get("acks", 1), given.get("ackers", ()), version, issue, attached)
             case "arm_clone":
                 server.arm_clone(term, given["donor"], version, issue)
             case "admit":
-                server.admit(term, given["ackers"], version, issue)
+                server.admit(term, given["ackers"], version, issue, attached)
             case "ensure_semi_sync":
                 server.ensure_semi_sync(term, given["acks"], version, issue)
             case "declare_gtids":
@@ -66,8 +67,10 @@ class ModelBench:
                 return [commit] if commit else []
             case "beat":
                 return [server.write_beat(term, given["beat"])]
-            case "fence" | "catch_up" as name:
-                getattr(server, name)(term, version, issue)
+            case "catch_up":
+                server.catch_up(term, version, issue, attached)
+            case "fence":
+                server.fence(term, version, issue)
             case name:
                 getattr(server, name)(term)
         return []

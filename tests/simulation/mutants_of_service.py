@@ -163,6 +163,12 @@ SERVICE: dict[tuple[str, str], Changes] = {
     },
     ("rule 7", "a reign is recorded before its journal row"): {f"{TOPOLOGY}.promotion:promote": _reign_when_open},
     ("rule 7", "a spent term is issued once more"): {f"{TOPOLOGY}.changes:issue_again": _issue_the_same},
+    ("rule 7", "whoever is counted is let in before it has attached"): {
+        f"{TOPOLOGY}.attached:attached": lambda _view, _primary, _term, ackers: ackers,
+        f"{TOPOLOGY}.promotion:attached": lambda _view, _primary, _term, ackers: ackers,
+        f"{TOPOLOGY}.following:is_attached": lambda *_: True,
+        f"{TOPOLOGY}.switchover:_attaching": lambda *_: (),
+    },
     ("rule 7", "a lost candidate is no suspect"): {f"{TOPOLOGY}.changes:issue_again": _issue_and_forget},
     ("rule 8", "a switchover is undone before that is recorded"): {f"{TOPOLOGY}.switchover:undo": _undo_at_once},
     ("rule 8", "a swap does not compare"): {

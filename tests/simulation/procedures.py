@@ -14,7 +14,7 @@ from flyball.errors import Code
 from flyball.gtid import GtidSet
 from flyball.member.accounts import replica_account
 from flyball.records import Shard
-from flyball_topology import steps
+from flyball_topology import notes, steps
 from flyball_topology.view import Snapshot
 from tests.simulation.machine import Machine
 from tests.simulation.server import Commit, refused
@@ -71,6 +71,7 @@ async def _do(machine: Machine, shard: Shard, step: steps.Act) -> list[Commit]:
     async with _locked(machine):
         server.check_floor(step.term)
         stamp = shard.status.version, shard.status.issue_of(step.term)
+        note = notes.written_by(shard, step)
         await machine.disk()
         match step:
             case steps.Freeze() | steps.Hold():
@@ -79,13 +80,13 @@ async def _do(machine: Machine, shard: Shard, step: steps.Act) -> list[Commit]:
                 source = shard.spec.member(step.source)
                 if source is None:
                     raise refused(f"no member {step.source}", Code.NO_SUCH_OBJECT)
-                server.follow(step.term, source.host, source.port, step.acks, *stamp)
+                server.follow(step.term, source.host, source.port, step.acks, *stamp, note)
             case _:
-                return _at_once(machine, step, *stamp)
+                return _at_once(machine, step, note, *stamp)
     return []
 
 
-def _at_once(machine: Machine, step: steps.Act, *stamp: Any) -> list[Commit]:
+def _at_once(machine: Machine, step: steps.Act, note: notes.Note | None, *stamp: Any) -> list[Commit]:
     server = machine.server
     waited: list[Commit] = []
     match step:
@@ -104,9 +105,10 @@ def _at_once(machine: Machine, step: steps.Act, *stamp: Any) -> list[Commit]:
         case steps.Settle():
             server.settle(step.term)
         case steps.CatchUp():
-            server.catch_up(step.term, *stamp)
+            server.catch_up(step.term, *stamp, note)
         case steps.Promote():
-            server.promote(step.term, GtidSet.parse(step.holds), step.acks, step.ackers, *stamp, serves=step.serves)
+            holds, serves = GtidSet.parse(step.holds), step.serves
+            server.promote(step.term, holds, step.acks, step.ackers, *stamp, note, serves=serves)
             machine.changed()
             journal = server.write_journal(step.term)
             waited += [journal] if journal else []
@@ -115,7 +117,7 @@ def _at_once(machine: Machine, step: steps.Act, *stamp: Any) -> list[Commit]:
         case steps.Declare():
             waited += server.declare(step.term, GtidSet.parse(",".join(step.gtids)))
         case steps.Admit():
-            server.admit(step.term, step.ackers, *stamp)
+            server.admit(step.term, step.ackers, *stamp, note)
         case steps.EnsureSemiSync():
             server.ensure_semi_sync(step.term, step.acks, *stamp)
         case steps.Establish():

@@ -260,6 +260,7 @@ class Replication:
         for commit in list(server.commits):
             if sum(held.contains(commit.gtid) for held in machine.acked.values()) < server.semi_acks:
                 return
+            machine.on_acknowledged(machine, commit)
             server.commits.remove(commit)
             server.finish(commit)
 

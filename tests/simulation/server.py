@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from flyball.errors import Code, MemberError
 from flyball.gtid import NOTHING, GtidSet
 from flyball.member.accounts import replica_account
+from flyball_topology.notes import Note
 from flyball_topology.view import HOUSEKEEPING, Snapshot
 from flyball_topology.view import Channel as SeenChannel
 
@@ -26,6 +27,8 @@ class Row:
     version: int = 0
     issue: str = ""
     serves: bool = True
+    note: Note | None = None
+    """The reign that this server has attached to, or begun."""
 
 
 @dataclass(frozen=True)
@@ -179,6 +182,10 @@ class Server:
         return self.row.serves if self.row and self.row.uuid == self.uuid else True
 
     @property
+    def attached(self) -> Note | None:
+        return self.row.note if self.row and self.row.uuid == self.uuid else None
+
+    @property
     def received(self) -> GtidSet:
         return self.logged.union(self.channel.received) if self.channel else self.logged
 
@@ -225,6 +232,7 @@ class Server:
             reigned=self.reigned,
             issue=self.row.issue if self.row and self.promise is not None else "",
             noted=self.noted,
+            note=self.attached,
             waiting=int(bool(self.commits)) if writable else 0,  # the others wait behind the first
         )
 
@@ -389,6 +397,12 @@ class Server:
         if not self.has_noted(term, version, issue):
             self.note(term, version, issue)
 
+    def attach(self, term: int, version: int | None, issue: str | None, note: Note | None) -> None:
+        """Promise, and note the reign that this server attaches to; without one it stays attached as it was."""
+        self.check_term(term, version, issue)
+        if not self.has_noted(term, version, issue) or note not in {None, self.attached}:
+            self.note(term, version, issue, attached=note)
+
     def has_noted(self, term: int, version: int | None, issue: str | None) -> bool:
         known = self.row is not None and issue in {None, self.row.issue}
         return known and self.promise == term and self.noted >= (version or 0)
@@ -400,6 +414,7 @@ class Server:
         issue: str | None = None,
         opened: int | None = None,
         reigned: int | None = None,
+        attached: Note | None = None,
     ) -> None:
         if issue is None:
             issue = self.row.issue if self.row and self.promise == term else ""
@@ -407,7 +422,7 @@ class Server:
         reigned = self.reigned if reigned is None else reigned
         self.donor = ""
         noted = self.noted if version is None else version
-        self.row = Row(self.uuid, term, opened, reigned, noted, issue, self.serves)
+        self.row = Row(self.uuid, term, opened, reigned, noted, issue, self.serves, attached or self.attached)
         if self.busy:
             self.super_read_only = False
 
@@ -470,10 +485,21 @@ class Server:
         assert self.row is not None
         self.row = replace(self.row, serves=serves)
 
-    def follow(self, term: int, host: str, port: int, acks: bool, version: int = 0, issue: str | None = None) -> None:
-        self.obey(term, version, issue)
+    def follow(
+        self,
+        term: int,
+        host: str,
+        port: int,
+        acks: bool,
+        version: int = 0,
+        issue: str | None = None,
+        note: Note | None = None,
+    ) -> None:
+        self.check_term(term, version, issue)
         if not self.read_only:
+            self.obey(term, version, issue)
             raise refused("FB3002 this member takes writes: fence it first")
+        self.attach(term, version, issue, note)
         self.refreeze()
         self._end_semi_sync()
         self._resolve()
@@ -500,8 +526,8 @@ class Server:
             raise refused("FB3002 this member takes writes: fence it first")
         self.note(term, None, None, 0, 0)
 
-    def catch_up(self, term: int, version: int = 0, issue: str | None = None) -> None:
-        self.obey(term, version, issue)
+    def catch_up(self, term: int, version: int = 0, issue: str | None = None, note: Note | None = None) -> None:
+        self.attach(term, version, issue, note)
         if self.channel is not None:
             self.channel.applier = True
         self.offline = False
@@ -524,6 +550,7 @@ class Server:
         ackers: tuple[str, ...],
         version: int = 0,
         issue: str | None = None,
+        note: Note | None = None,
         *,
         serves: bool = True,
     ) -> None:
@@ -535,7 +562,7 @@ class Server:
         if not self.executed.contains(holds) or not self.has_applied:
             raise refused("FB3002 this member lacks transactions that its promotion needs")
         self.super_read_only = False
-        self.note(term, version, issue, term, term)
+        self.note(term, version, issue, term, term, note)
         self._note_serves(serves=serves)
         self.set_ackers(ackers)
         if acks > 0:
@@ -634,9 +661,11 @@ class Server:
                 self.accounts[account] = not locked
         self.followers &= admitted
 
-    def admit(self, term: int, ackers: tuple[str, ...], version: int = 0, issue: str | None = None) -> None:
+    def admit(
+        self, term: int, ackers: tuple[str, ...], version: int = 0, issue: str | None = None, note: Note | None = None
+    ) -> None:
         self.must_be_open(term)
-        self.obey(term, version, issue)
+        self.attach(term, version, issue, note)
         self.set_ackers(ackers)
 
     def ensure_semi_sync(self, term: int, acks: int, version: int = 0, issue: str | None = None) -> None:

@@ -1,6 +1,6 @@
 """Who obeys whom: fences, terms in the right and the wrong order, what a restart and a clone do to a promise."""
 
-from tests.simulation.transitions import APART, CLOSED, FROZEN, OPEN, Given, Transition, act, event, sees
+from tests.simulation.transitions import APART, CLOSED, FROZEN, OPEN, Given, Transition, act, event, sees, write
 
 BEGINNING = Transition(
     "an empty member is established under a term, provisioned, promoted and journalled, in that order",
@@ -223,6 +223,39 @@ TERMS = (
             sees("b", promise=5, issue=""),
             act("b", "catch_up", 5, issue="y"),
             sees("b", promise=5, issue="y"),
+        ),
+    ),
+    Transition(
+        "a note is of the reign that a member attached to, and stays through a newer promise and a restart",
+        (
+            act("b", "follow", source="a", note="x"),
+            sees("b", promise=3, attached="x", receiver="ON"),
+            act("b", "catch_up"),
+            act("b", "fence", 4, issue="y"),
+            sees("b", promise=4, attached="x", receiver="OFF"),
+            act("b", "follow", 3, source="a", note="z", hears="FB3003"),
+            event("is killed", "b"),
+            event("starts", "b"),
+            sees("b", promise=4, attached="x"),
+            act("b", "catch_up", 4, issue="y", note="y"),
+            sees("b", promise=4, attached="y", noted=0),
+            act("b", "promote", 5, acks=0, note="w", ackers=("a", "c")),
+            sees("b", door=OPEN, promise=5, attached="w"),
+            act("b", "admit", 5, ackers=("c",), version=1, note="v"),
+            sees("b", attached="v", noted=1, locked={"a", "b"}),
+            act("b", "follow", 5, source="a", note="z", hears="FB3006"),
+            act("b", "follow", 5, source="a", version=1, note="z", hears="FB3002"),
+            sees("b", attached="v"),
+        ),
+    ),
+    Transition(
+        "a promotion that is refused attaches nobody",
+        (
+            act("b", "catch_up", note="x"),
+            act("b", "fence", 3),
+            write("a", "w"),
+            act("b", "promote", 4, holds=("w",), acks=0, note="y", hears="FB3002"),
+            sees("b", promise=3, attached="x"),
         ),
     ),
     Transition(

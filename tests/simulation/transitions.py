@@ -12,6 +12,8 @@ from enum import Enum
 from typing import Any, Protocol
 
 from flyball.gtid import NOTHING, GtidSet
+from flyball.records.keyspace import DurabilitySpec
+from flyball_topology.notes import Note
 from flyball_topology.view import Snapshot
 
 MEMBERS = ("a", "b", "c")
@@ -115,6 +117,12 @@ def event(name: str, *members: str) -> Event:
 
 def sees(member: str, **wanted: Any) -> Sees:
     return Sees(member, wanted)
+
+
+def note(issue: str) -> Note:
+    """What an act has a member note, told apart by the name of the issue."""
+    durability = DurabilitySpec()
+    return Note(REIGN, issue, 0, "a", "uuid", "", (), durability, MEMBERS, None, serving=True)
 
 
 @dataclass(slots=True)
@@ -226,6 +234,7 @@ def observe(seen: Snapshot, labels: Labels) -> dict[str, Any]:
         "reigned": labels.term(seen.reigned),
         "issue": seen.issue,
         "noted": seen.noted - labels.shift,
+        "attached": seen.note.issue if seen.note else None,
         "journal": labels.term(seen.journal_term),
         "waiting": seen.waiting,
         "semi": seen.semi_sync_source,

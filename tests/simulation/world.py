@@ -98,6 +98,7 @@ class World:
         for machine in self.machines.values():
             machine.on_changed = self._changed
             machine.on_done = self.told.acknowledge
+            machine.on_acknowledged = self.told.attached
         offsets = Random(f"{seed} clocks")
         self.replicas = {
             name: Replica(
@@ -160,7 +161,7 @@ class World:
             server,
             payloads=self.payloads,
             channel=channel,
-            commits=[],
+            commits=[replace(commit, client=False) for commit in server.commits],
             journal=set(server.journal),
             accounts=dict(server.accounts),
             databases=set(server.databases),

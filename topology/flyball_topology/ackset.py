@@ -2,7 +2,7 @@
 
     leave   record that both sets count -> the primary locks the member's account and cuts its sessions -> the others
             hold everything that was acknowledged with its help -> the smaller set is the record
-    join    the larger set is the record -> the primary unlocks the account -> the member follows
+    join    the larger set is the record -> the member follows, and so attaches -> the primary unlocks the account
 
 So revocation never has to reach a member that has left, and never misses one that may acknowledge. Each change begins
 under another version of the record, which the primary notes with the set: an older set that comes late, from a leader
@@ -11,6 +11,7 @@ that slept, is refused there, and unlocks nobody who has left (rule 4).
 
 from flyball.gtid import GtidSet
 from flyball.member.accounts import replica_account
+from flyball_topology.attached import admissible
 from flyball_topology.changes import Deciding, raised, status_with, take, wait
 from flyball_topology.line import on_line
 from flyball_topology.revocation import being_made, policy
@@ -91,8 +92,10 @@ def go_on(view: View) -> Deciding | None:
 
 
 def apply(view: View, ackers: tuple[str, ...]) -> Step:
-    """Lock and unlock accounts on the primary as the ack set says."""
-    return Step("apply the ack set on the primary", acts=(Admit(view.reign.primary, view.reign.term, ackers),))
+    """Lock and unlock accounts on the primary as the ack set says; of those who join, once they have attached."""
+    primary, term = view.reign.primary, view.reign.term
+    admitted = admissible(view, primary, term, ackers)
+    return Step("apply the ack set on the primary", acts=(Admit(primary, term, admitted),))
 
 
 def applied_on_primary(view: View, ackers: frozenset[str]) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from flyball.member.accounts import replica_account
 from flyball.records.operation import OperationType
 from flyball.records.shard import Intent, LagClass
+from flyball_topology.attached import admissible, has_newest
 from flyball_topology.findings import Finding, Kind
 from flyball_topology.line import Errant, beside_the_line
 from flyball_topology.revocation import cloning, durability, may_acknowledge
@@ -191,8 +192,9 @@ def _settings(view: View, primary: MemberView, seen: Snapshot) -> Iterator[Findi
         yield Finding(Kind.ACCOUNTS_MISSING, primary.name)
     admitted = {name for name in view.members if seen.accounts.get(replica_account(name)) is False}
     known = {name for name in view.members if replica_account(name) in seen.accounts}
-    wanted = known & set(status.ackers if status.ackers_next is None else status.ackers_next)
-    if admitted != wanted or seen.noted < status.version:
+    counted = status.ackers if status.ackers_next is None else status.ackers_next
+    wanted = known & set(admissible(view, primary.name, view.reign.term, counted))
+    if admitted != wanted or seen.noted < status.version or not has_newest(view, primary):
         yield Finding(Kind.ACK_SET_NOT_APPLIED, primary.name)
 
 
@@ -243,8 +245,8 @@ def _replica(view: View, member: MemberView, seen: Snapshot) -> Iterator[Finding
     if beside.kind is Errant.HOUSEKEEPING:
         yield Finding(Kind.ERRANT_HOUSEKEEPING, member.name)
         return
-    newest = (view.reign.term, view.shard.status.version)
-    if (seen.promise < newest[0] or seen.noted < newest[1]) and member.follows(view.primary.spec):
+    newest = seen.promise >= view.reign.term and seen.noted >= view.shard.status.version
+    if not (newest and has_newest(view, member)) and member.follows(view.primary.spec):
         yield Finding(Kind.OLD_PROMISE, member.name)
     if member.name not in view.shard.status.ackers:
         yield Finding(Kind.NOT_AN_ACKER, member.name)

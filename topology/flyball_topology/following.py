@@ -10,6 +10,7 @@ purged can never connect to it, and counts for nothing.
 from flyball.gtid import GtidSet
 from flyball.records.operation import OperationType, ReseedPhase
 from flyball.records.shard import Mode, Transition
+from flyball_topology.attached import is_attached
 from flyball_topology.diagnose import gives_acks, lacks_purged
 from flyball_topology.line import Errant, beside_the_line, line_of
 from flyball_topology.revocation import durability
@@ -94,13 +95,15 @@ def _ahead(view: View, transition: Transition, candidate: MemberView, members: l
 
 
 def _follows_well(view: View, member: MemberView, candidate: MemberView, term: int) -> bool:
-    """One that is counted since it began to follow does not acknowledge yet: it has to follow again."""
+    """One that is counted since it began to follow does not acknowledge yet: it has to follow again. So has one that
+    follows since before the term was issued, to attach.
+    """
     seen = member.seen
     return (
         seen is not None
         and member.follows(candidate.spec)
         and seen.channel is not None
         and seen.channel.receiver != "OFF"
-        and (seen.promise or 0) <= term
+        and is_attached(view, member, term)
         and seen.semi_sync_replica is gives_acks(view, member, candidate.name)
     )

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from flyball.errors import Code, MemberError
 from flyball.gtid import GtidSet
 from flyball.session.packets import Response, Row, cell, text
+from flyball_topology import notes
 from flyball_topology.view import Channel, Snapshot, grown
 
 _GROWING = ("gtid_executed", "received", "source_heartbeats", "beat")
@@ -123,6 +124,7 @@ def snapshot(row: Row) -> Snapshot:
         reigned=_number(row, "reigned") if promise is not None else 0,
         issue=_text(row, "fence_issue") if promise is not None else "",
         noted=_number(row, "fence_version") if promise is not None else 0,
+        note=notes.parse(_text(row, "fence_note")) if promise is not None else None,
         journal_term=_number(row, "journal_term"),
         beat=_number(row, "beat"),
         channel=_channel(row),

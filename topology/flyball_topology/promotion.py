@@ -14,6 +14,7 @@ from flyball.records.failover import Outcome
 from flyball.records.keyspace import DurabilityPolicy
 from flyball.records.shard import Intent, Mode, Phase, Reign, Suspect, Transition
 from flyball_topology import bootstrap, divergence, fetching
+from flyball_topology.attached import admissible, attached
 from flyball_topology.candidates import Choice, Unfit, choose_after_revocation
 from flyball_topology.changes import (
     Deciding,
@@ -190,7 +191,10 @@ def _open(view: View, transition: Transition, candidate: MemberView, seen: Snaps
     ready = seen.executed.contains(holds) and seen.executed.contains(seen.received)
     if ready and not (seen.offline and _needs_followers(view, candidate)):
         acks = 0 if in_force.policy is DurabilityPolicy.NONE else in_force.acks
-        ackers = view.shard.status.ackers
+        ackers = attached(view, candidate.name, transition.term, view.shard.status.ackers)
+        if acts and seen.opened != transition.term and not view.failure and not _suffice(view, candidate, ackers):
+            step = Step(names[0], acts=tuple(acts), within=1.5)
+            return take(view, step, f"whoever acknowledges its first write attaches before {candidate.name} opens")
         mode = transition.mode.value
         acts.append(
             Promote(candidate.name, transition.term, transition.holds, acks, ackers, mode, serves=view.shard.serves)
@@ -206,20 +210,26 @@ def _open(view: View, transition: Transition, candidate: MemberView, seen: Snaps
 
 
 def _needs_followers(view: View, candidate: MemberView) -> bool:
-    return not durability(view).acknowledged(candidate.name, frozenset())
+    return not _suffice(view, candidate, ())
+
+
+def _suffice(view: View, candidate: MemberView, ackers: tuple[str, ...]) -> bool:
+    return durability(view).acknowledged(candidate.name, frozenset(ackers))
 
 
 def _admit(view: View, transition: Transition, candidate: MemberView, seen: Snapshot) -> Deciding | None:
     """Where nobody of the ack set is there to acknowledge the first write, count one who is: in the record first, then
-    by unlocking its account (rule 11). It had left while it was away, and is back before the others.
+    by letting it attach, then by unlocking its account (rules 7 and 11). It had left while it was away, and is back
+    before the others.
     """
     status = view.shard.status
-    there = [member.name for member in able(view, transition, candidate) if member.spec.intent is Intent.SERVE]
     accounts = seen.accounts or {}
-    if any(accounts.get(replica_account(name)) for name in there if name in status.ackers):
-        step = Step("apply the ack set on the candidate", acts=(Admit(candidate.name, transition.term, status.ackers),))
+    admitted = admissible(view, candidate.name, transition.term, status.ackers)
+    if any(accounts.get(replica_account(name)) for name in admitted):
+        step = Step("apply the ack set on the candidate", acts=(Admit(candidate.name, transition.term, admitted),))
         return take(view, step, "its first write waits for members that are locked out")
-    if status.ackers_next is not None or durability(view).acknowledged(candidate.name, frozenset(there)):
+    there = [member.name for member in able(view, transition, candidate) if member.spec.intent is Intent.SERVE]
+    if status.ackers_next is not None or _suffice(view, candidate, tuple(there)):
         return None
     joining = next((name for name in there if name not in status.ackers), None)
     if joining is None:
@@ -263,7 +273,12 @@ def _appoint(view: View, transition: Transition, choice: Choice, *, accept_loss:
         )
         held = tuple(sorted({*held, *lost}))
     diverged = divergence.marked(view, transition.term, choice.declared)
-    step = Step(f"appoint {candidate.name}", status=status_with(view, transition=changed, held=held, diverged=diverged))
+    status = status_with(view, transition=changed, held=held, diverged=diverged)
+    appointed = view.with_status(status)
+    at_once = candidate.seen is not None and not candidate.seen.offline and not choice.fetch_from
+    acts = following(appointed, changed, appointed.members[candidate.name]) if at_once else ()
+    name = f"; let {', '.join(act.member for act in acts)} follow" if acts else ""
+    step = Step(f"appoint {candidate.name}{name}", status=status, acts=tuple(acts), record_first=True, within=1.5)
     why = f"{candidate.name} holds everything that any reached member received"
     if choice.fetch_from:
         why = f"{choice.fetch_from} alone holds part of the line; {candidate.name} can fetch it from there"

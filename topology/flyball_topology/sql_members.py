@@ -23,7 +23,7 @@ from flyball.records.shard import MemberSpec
 from flyball.secrets import Secret, Secrets
 from flyball.session import Answer, Login, ServerError, Session, SessionLostError, Target, call, literal
 from flyball.session.packets import Response
-from flyball_topology import steps
+from flyball_topology import notes, steps
 from flyball_topology.probe import Reader, of_rows
 from flyball_topology.reaching import believing, secret_of, target_of
 from flyball_topology.view import Snapshot
@@ -239,6 +239,8 @@ def _statements(shard: Shard, act: steps.Act, secret: Secret) -> tuple[str, ...]
     """The CALLs of an act."""
     term, version = act.term, shard.status.version
     issue = shard.status.issue_of(term)
+    noted = notes.written_by(shard, act)
+    note = noted.text() if noted is not None else None
     match act:
         case steps.Fence():
             return (call("fence", term, version, issue),)
@@ -258,13 +260,14 @@ def _statements(shard: Shard, act: steps.Act, secret: Secret) -> tuple[str, ...]
                 raise MemberError(Code.NO_SUCH_OBJECT, f"shard {shard.name} has no member {act.source}")
             password = accounts.replica_password(secret["replica-seed"], act.member)
             account = accounts.replica_account(act.member)
-            return (call("follow", term, version, issue, source.host, source.port, account, password, act.acks),)
+            origin = (source.host, source.port, account, password, act.acks)
+            return (call("follow", term, version, issue, *origin, note),)
         case steps.Lend():
             return (call("lend", term, accounts.replica_account(act.reader)),)
         case steps.Settle():
             return (call("settle", term),)
         case steps.CatchUp():
-            return (call("catch_up", term, version, issue, act.holds, act.wait),)
+            return (call("catch_up", term, version, issue, act.holds, act.wait, note),)
         case steps.Promote():
             return (
                 call(
@@ -275,6 +278,7 @@ def _statements(shard: Shard, act: steps.Act, secret: Secret) -> tuple[str, ...]
                     act.holds,
                     act.acks,
                     _accounts(act.ackers),
+                    note,
                 ),
                 call("journal", term, act.member, act.mode),
             )
@@ -283,7 +287,7 @@ def _statements(shard: Shard, act: steps.Act, secret: Secret) -> tuple[str, ...]
         case steps.Declare():
             return (call("declare_gtids", term, ",".join(act.gtids)),)
         case steps.Admit():
-            return (call("admit", term, version, issue, _accounts(act.ackers)),)
+            return (call("admit", term, version, issue, _accounts(act.ackers), note),)
         case steps.EnsureSemiSync():
             return (call("ensure_semi_sync", term, version, issue, act.acks),)
         case steps.Establish():

@@ -32,6 +32,7 @@ from flyball_topology.changes import (
     transition_with,
     wait,
 )
+from flyball_topology.diagnose import gives_acks
 from flyball_topology.line import on_line
 from flyball_topology.steps import CatchUp, Fence, Follow, Freeze, Step, Thaw
 from flyball_topology.view import MemberView, View
@@ -134,8 +135,9 @@ def switch(view: View, transition: Transition) -> Deciding:
     step = Step(
         f"issue term {issued} to {candidate.name}; fence {primary.name}",
         status=status_with(view, issued=issued, transition=next_transition),
-        acts=(Fence(primary.name, issued),),
+        acts=(Fence(primary.name, issued), *_attaching(view, candidate, issued)),
         record_first=True,
+        within=1.5,
     )
     return take(view, step, f"{candidate.name} holds everything; from here on the change rolls forward")
 
@@ -179,6 +181,12 @@ def _is_moved(view: View, primary: MemberView, candidate: MemberView, member: Me
     if member is candidate or member.seen is None or not _moves_others(view):
         return True
     return not member.follows(primary.spec)
+
+
+def _attaching(view: View, candidate: MemberView, issued: int) -> tuple[Follow, ...]:
+    """Those that follow the candidate already attach to its reign (rule 7), while the old primary is being fenced."""
+    moved = (m for m in view.replicas if m is not candidate and m.seen is not None and m.follows(candidate.spec))
+    return tuple(Follow(m.name, issued, candidate.name, gives_acks(view, m, candidate.name)) for m in moved)
 
 
 def _bring_under(view: View, primary: MemberView, candidate: MemberView, member: MemberView) -> Step | None:

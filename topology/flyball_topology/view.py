@@ -13,6 +13,7 @@ from flyball.records import Failover, Operation, Shard
 from flyball.records.shard import MemberSpec, Reign, ShardStatus
 from flyball.stability import Budget
 from flyball_topology.findings import Finding
+from flyball_topology.notes import Note
 
 HOUSEKEEPING = "flyball"
 """The GTID tag of heartbeats, pulses and journal rows (rule 13)."""
@@ -92,6 +93,8 @@ class Snapshot:
     """The name of the issue that was promised; empty where no act has told it."""
     noted: int = 0
     """The version of the record that this server has noted: it does nothing that was decided on an older one."""
+    note: Note | None = None
+    """The reign that this server has attached to, or begun; ``None``: none since it was made."""
     waiting: int = 0
     """Sessions that have waited for an acknowledgement for a second or more."""
     disk_full: bool = False

@@ -7,6 +7,8 @@ CREATE DATABASE IF NOT EXISTS flyball;
 -- issue: the name of the issue of that term, '' where no act has told it yet. version: the highest version of the
 -- record that an act which depends on it was decided on; older ones are refused. serves: whether applications may write
 -- here while it is open; a reshard decides otherwise (rule 18).
+-- note: the reign that this server has attached to, or begun, as the acts that did it told it: whose it is, what its
+-- line is, whose acknowledgements count (topology/flyball_topology/notes.py). Of an older term than was promised, maybe.
 -- watched_until: how long, by this server's own clock, the topology service is known to watch.
 -- A row of another server_uuid came with a clone and promises nothing.
 CREATE TABLE IF NOT EXISTS flyball.fence (
@@ -18,10 +20,11 @@ CREATE TABLE IF NOT EXISTS flyball.fence (
   version BIGINT UNSIGNED NOT NULL DEFAULT 0,
   issue VARCHAR(64) CHARACTER SET ascii NOT NULL DEFAULT '',
   serves BOOL NOT NULL DEFAULT TRUE,
+  note LONGTEXT CHARACTER SET ascii NULL,
   watched_until DATETIME(6) NULL
 );
 
--- The table of a member that was made before there were versions, names of issues, and shards that do not serve.
+-- The table of a member that was made before there were versions, names of issues, shards that do not serve, and notes.
 SET @flyball_text = IF(
   EXISTS (
     SELECT 1 FROM information_schema.columns
@@ -41,6 +44,13 @@ SET @flyball_text = IF(
     SELECT 1 FROM information_schema.columns
       WHERE table_schema = 'flyball' AND table_name = 'fence' AND column_name = 'serves'),
   'DO 0', 'ALTER TABLE flyball.fence ADD COLUMN serves BOOL NOT NULL DEFAULT TRUE AFTER issue');
+PREPARE flyball_statement FROM @flyball_text;
+EXECUTE flyball_statement;
+SET @flyball_text = IF(
+  EXISTS (
+    SELECT 1 FROM information_schema.columns
+      WHERE table_schema = 'flyball' AND table_name = 'fence' AND column_name = 'note'),
+  'DO 0', 'ALTER TABLE flyball.fence ADD COLUMN note LONGTEXT CHARACTER SET ascii NULL AFTER serves');
 PREPARE flyball_statement FROM @flyball_text;
 EXECUTE flyball_statement;
 DEALLOCATE PREPARE flyball_statement;

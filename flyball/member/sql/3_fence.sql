@@ -49,7 +49,7 @@ BEGIN
 END $$
 
 -- Refuses a lower term, be it another server's that came with a clone; another issue of the term that was promised, and
--- a lower version of the record (NULL: an act that does not depend on it). Called with the lock held, like the four below.
+-- a lower version of the record (NULL: an act that does not depend on it). Called with the lock held, like the five below.
 DROP PROCEDURE IF EXISTS flyball.check_floor $$
 CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.check_floor(
   IN p_term BIGINT UNSIGNED, IN p_version BIGINT UNSIGNED, IN p_issue VARCHAR(64))
@@ -93,8 +93,27 @@ CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.obey(
 BEGIN
   CALL flyball.check_term(p_term, p_version, p_issue);
   IF NOT flyball.has_noted(p_term, p_version, p_issue) THEN
-    CALL flyball.note(p_term, p_version, p_issue, NULL, NULL);
+    CALL flyball.note(p_term, p_version, p_issue, NULL, NULL, NULL);
   END IF;
+END $$
+
+-- The same, and notes the reign that this server attaches to (NULL: it stays attached as it was). One write.
+DROP PROCEDURE IF EXISTS flyball.attach $$
+CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.attach(
+  IN p_term BIGINT UNSIGNED, IN p_version BIGINT UNSIGNED, IN p_issue VARCHAR(64), IN p_note LONGTEXT)
+BEGIN
+  CALL flyball.check_term(p_term, p_version, p_issue);
+  IF NOT flyball.has_noted(p_term, p_version, p_issue) OR NOT flyball.is_attached(p_note) THEN
+    CALL flyball.note(p_term, p_version, p_issue, NULL, NULL, p_note);
+  END IF;
+END $$
+
+-- Whether the fence row has that note already.
+DROP FUNCTION IF EXISTS flyball.is_attached $$
+CREATE DEFINER='flyball_definer'@'localhost' FUNCTION flyball.is_attached(p_note LONGTEXT) RETURNS BOOL READS SQL DATA
+BEGIN
+  RETURN p_note IS NULL OR EXISTS (
+    SELECT 1 FROM flyball.fence WHERE server_uuid = @@GLOBAL.server_uuid AND note = CONVERT(p_note USING ascii));
 END $$
 
 -- Whether the fence row says so already.
@@ -126,7 +145,7 @@ END $$
 DROP PROCEDURE IF EXISTS flyball.note $$
 CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.note(
   IN p_term BIGINT UNSIGNED, IN p_version BIGINT UNSIGNED, IN p_issue VARCHAR(64),
-  IN p_opened BIGINT UNSIGNED, IN p_reigned BIGINT UNSIGNED)
+  IN p_opened BIGINT UNSIGNED, IN p_reigned BIGINT UNSIGNED, IN p_note LONGTEXT)
 BEGIN
   DECLARE v_frozen INT DEFAULT @@GLOBAL.super_read_only;
   DECLARE v_opened BIGINT UNSIGNED DEFAULT 0;
@@ -135,20 +154,22 @@ BEGIN
   DECLARE v_term BIGINT UNSIGNED DEFAULT 0;
   DECLARE v_issue VARCHAR(64) DEFAULT '';
   DECLARE v_serves BOOL DEFAULT TRUE;
+  DECLARE v_note LONGTEXT DEFAULT NULL;
   DECLARE EXIT HANDLER FOR SQLEXCEPTION
   BEGIN
     IF v_frozen THEN CALL flyball.refreeze(); END IF;
     RESIGNAL;
   END;
-  SELECT opened, reigned, version, term, issue, serves INTO v_opened, v_reigned, v_version, v_term, v_issue, v_serves
+  SELECT opened, reigned, version, term, issue, serves, note
+    INTO v_opened, v_reigned, v_version, v_term, v_issue, v_serves, v_note
     FROM flyball.fence WHERE id = 1 AND server_uuid = @@GLOBAL.server_uuid;
   SET GLOBAL clone_valid_donor_list = DEFAULT;
   SET SESSION sql_log_bin = 0;
   IF v_frozen THEN SET GLOBAL super_read_only = OFF; END IF;
-  REPLACE INTO flyball.fence (id, server_uuid, term, opened, reigned, version, issue, serves, watched_until)
+  REPLACE INTO flyball.fence (id, server_uuid, term, opened, reigned, version, issue, serves, note, watched_until)
     VALUES (1, @@GLOBAL.server_uuid, p_term, COALESCE(p_opened, v_opened), COALESCE(p_reigned, v_reigned),
             COALESCE(p_version, v_version), COALESCE(p_issue, IF(v_term = p_term, v_issue, '')),
-            v_serves, NOW(6) + INTERVAL 10 SECOND);
+            v_serves, COALESCE(p_note, v_note), NOW(6) + INTERVAL 10 SECOND);
   SET SESSION sql_log_bin = 1;
   IF v_frozen THEN CALL flyball.refreeze(); END IF;
 END $$

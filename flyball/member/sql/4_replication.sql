@@ -29,10 +29,10 @@ BEGIN
     END IF;
     IF EXISTS (SELECT 1 FROM flyball.fence WHERE opened > 0) THEN
       SET GLOBAL offline_mode = ON;
-      CALL flyball.note(p_term, p_version, p_issue, 0, NULL);
+      CALL flyball.note(p_term, p_version, p_issue, 0, NULL, NULL);
       CALL flyball.refreeze();
     ELSEIF NOT flyball.has_noted(p_term, p_version, p_issue) THEN
-      CALL flyball.note(p_term, p_version, p_issue, NULL, NULL);
+      CALL flyball.note(p_term, p_version, p_issue, NULL, NULL, NULL);
     END IF;
     CALL flyball.stop_imports();
     IF flyball.has_source() THEN
@@ -249,12 +249,13 @@ END $$
 
 -- Replicate from a source, and serve reads. What was received and not yet applied is kept (rule 2): where the source is
 -- right already it is not named again, else the receiver alone is stopped while the applier runs. Refused where this
--- server takes writes. The receiver knows of p_acks from its next start on.
+-- server takes writes. The receiver knows of p_acks from its next start on. p_note: the reign that it acknowledges under
+-- from here on; NULL where it follows somebody for another reason, and stays attached as it was.
 DROP PROCEDURE IF EXISTS flyball.follow $$
 CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.follow(
   IN p_term BIGINT UNSIGNED, IN p_version BIGINT UNSIGNED, IN p_issue VARCHAR(64),
   IN p_host VARCHAR(255), IN p_port INT UNSIGNED,
-  IN p_user VARCHAR(32), IN p_password VARCHAR(255), IN p_acks BOOL)
+  IN p_user VARCHAR(32), IN p_password VARCHAR(255), IN p_acks BOOL, IN p_note LONGTEXT)
 BEGIN
   DECLARE v_first VARCHAR(64) DEFAULT '';
   DECLARE v_receiver VARCHAR(16) DEFAULT 'OFF';
@@ -265,10 +266,12 @@ BEGIN
     RESIGNAL;
   END;
   CALL flyball.lock_fence();
-  CALL flyball.obey(p_term, p_version, p_issue);
+  CALL flyball.check_term(p_term, p_version, p_issue);
   IF NOT @@GLOBAL.read_only THEN
+    CALL flyball.obey(p_term, p_version, p_issue);
     SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = 33002, MESSAGE_TEXT = 'FB3002 this member takes writes: fence it first';
   END IF;
+  CALL flyball.attach(p_term, p_version, p_issue, p_note);
   CALL flyball.refreeze();
   IF @@GLOBAL.rpl_semi_sync_source_enabled THEN
     SET GLOBAL rpl_semi_sync_source_enabled = OFF;
@@ -308,7 +311,7 @@ BEGIN
   END IF;
   START REPLICA FOR CHANNEL '';
   IF EXISTS (SELECT 1 FROM flyball.fence WHERE opened > 0) THEN
-    CALL flyball.note(p_term, p_version, p_issue, 0, NULL);
+    CALL flyball.note(p_term, p_version, p_issue, 0, NULL, NULL);
   END IF;
   SET GLOBAL offline_mode = OFF;
   CALL flyball.unlock_fence();
@@ -329,16 +332,16 @@ BEGIN
   IF NOT @@GLOBAL.read_only OR EXISTS (SELECT 1 FROM flyball.fence WHERE opened > 0) THEN
     SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = 33002, MESSAGE_TEXT = 'FB3002 this member takes writes: fence it first';
   END IF;
-  CALL flyball.note(p_term, NULL, NULL, 0, 0);
+  CALL flyball.note(p_term, NULL, NULL, 0, 0, NULL);
   CALL flyball.unlock_fence();
 END $$
 
 -- Apply what was received, and let readers in: a source that is offline could not be followed. Then wait at most
--- p_wait seconds for p_gtids, without holding the lock.
+-- p_wait seconds for p_gtids, without holding the lock. p_note: as in follow.
 DROP PROCEDURE IF EXISTS flyball.catch_up $$
 CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.catch_up(
   IN p_term BIGINT UNSIGNED, IN p_version BIGINT UNSIGNED, IN p_issue VARCHAR(64),
-  IN p_gtids LONGTEXT, IN p_wait DOUBLE)
+  IN p_gtids LONGTEXT, IN p_wait DOUBLE, IN p_note LONGTEXT)
 BEGIN
   DECLARE EXIT HANDLER FOR SQLEXCEPTION
   BEGIN
@@ -346,7 +349,7 @@ BEGIN
     RESIGNAL;
   END;
   CALL flyball.lock_fence();
-  CALL flyball.obey(p_term, p_version, p_issue);
+  CALL flyball.attach(p_term, p_version, p_issue, p_note);
   IF flyball.has_source() THEN
     START REPLICA SQL_THREAD FOR CHANNEL '';
   END IF;
@@ -389,29 +392,31 @@ BEGIN
 END $$
 
 -- Take writes under p_term. Refused unless everything received is applied and p_holds is held. Semi-sync is on
--- before the first write can come; members outside the ack set are locked out before that too (rule 11). The receiver
+-- before the first write can come; whoever is not among p_ackers is locked out before that too: members outside the ack
+-- set (rule 11), and those that have not attached to this reign (rule 7). The receiver
 -- stops first; the idle applier is left for forget_source, outside of the write pause.
 DROP PROCEDURE IF EXISTS flyball.promote $$
 CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.promote(
   IN p_term BIGINT UNSIGNED, IN p_version BIGINT UNSIGNED, IN p_issue VARCHAR(64),
-  IN p_holds LONGTEXT, IN p_acks INT UNSIGNED, IN p_ackers LONGTEXT)
+  IN p_holds LONGTEXT, IN p_acks INT UNSIGNED, IN p_ackers LONGTEXT, IN p_note LONGTEXT)
 BEGIN
-  CALL flyball.take_over(p_term, p_version, p_issue, p_holds, p_acks, p_ackers, TRUE);
+  CALL flyball.take_over(p_term, p_version, p_issue, p_holds, p_acks, p_ackers, p_note, TRUE);
 END $$
 
 -- The same where the shard does not serve: imports, movers and housekeeping write, applications stay out (rule 18).
 DROP PROCEDURE IF EXISTS flyball.promote_closed $$
 CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.promote_closed(
   IN p_term BIGINT UNSIGNED, IN p_version BIGINT UNSIGNED, IN p_issue VARCHAR(64),
-  IN p_holds LONGTEXT, IN p_acks INT UNSIGNED, IN p_ackers LONGTEXT)
+  IN p_holds LONGTEXT, IN p_acks INT UNSIGNED, IN p_ackers LONGTEXT, IN p_note LONGTEXT)
 BEGIN
-  CALL flyball.take_over(p_term, p_version, p_issue, p_holds, p_acks, p_ackers, FALSE);
+  CALL flyball.take_over(p_term, p_version, p_issue, p_holds, p_acks, p_ackers, p_note, FALSE);
 END $$
 
 DROP PROCEDURE IF EXISTS flyball.take_over $$
 CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.take_over(
   IN p_term BIGINT UNSIGNED, IN p_version BIGINT UNSIGNED, IN p_issue VARCHAR(64),
-  IN p_holds LONGTEXT, IN p_acks INT UNSIGNED, IN p_ackers LONGTEXT, IN p_serves BOOL)
+  IN p_holds LONGTEXT, IN p_acks INT UNSIGNED, IN p_ackers LONGTEXT,
+  IN p_note LONGTEXT, IN p_serves BOOL)
 BEGIN
   DECLARE v_opened BIGINT UNSIGNED DEFAULT 0;
   DECLARE EXIT HANDLER FOR SQLEXCEPTION
@@ -434,7 +439,7 @@ BEGIN
     END IF;
     SET GLOBAL super_read_only = OFF;
     CALL flyball.set_ackers(p_ackers);  -- refuses while somebody else might acknowledge still
-    CALL flyball.note(p_term, p_version, p_issue, p_term, p_term);
+    CALL flyball.note(p_term, p_version, p_issue, p_term, p_term, p_note);
     CALL flyball.note_serves(p_serves);
     IF p_acks > 0 THEN
       SET GLOBAL rpl_semi_sync_source_wait_for_replica_count = p_acks;
@@ -504,7 +509,7 @@ BEGIN
   END IF;
   SET SESSION lock_wait_timeout = 3;
   SET GLOBAL super_read_only = ON;
-  CALL flyball.note(p_term, NULL, NULL, 0, NULL);
+  CALL flyball.note(p_term, NULL, NULL, 0, NULL, NULL);
   CALL flyball.stop_imports();
   IF flyball.has_source() THEN
     CALL flyball.stop_receiver();

@@ -23,7 +23,7 @@ BEGIN
     SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = 33002,
       MESSAGE_TEXT = 'FB3002 this member has not applied yet what it received';
   END IF;
-  CALL flyball.note(p_term, NULL, NULL, p_term, p_term);
+  CALL flyball.note(p_term, NULL, NULL, p_term, p_term, NULL);
   SET GLOBAL super_read_only = OFF;
   CREATE DATABASE IF NOT EXISTS flyball_shard;
   CREATE TABLE IF NOT EXISTS flyball_shard.journal (
@@ -177,10 +177,11 @@ BEGIN
   END LOOP;
 END $$
 
--- The ack set of the reigning primary changes: applies p_ackers there.
+-- The ack set of the reigning primary changes: notes it, and applies p_ackers there.
 DROP PROCEDURE IF EXISTS flyball.admit $$
 CREATE DEFINER='flyball_definer'@'localhost' PROCEDURE flyball.admit(
-  IN p_term BIGINT UNSIGNED, IN p_version BIGINT UNSIGNED, IN p_issue VARCHAR(64), IN p_ackers LONGTEXT)
+  IN p_term BIGINT UNSIGNED, IN p_version BIGINT UNSIGNED, IN p_issue VARCHAR(64), IN p_ackers LONGTEXT,
+  IN p_note LONGTEXT)
 BEGIN
   DECLARE EXIT HANDLER FOR SQLEXCEPTION
   BEGIN
@@ -189,7 +190,7 @@ BEGIN
   END;
   CALL flyball.lock_fence();
   CALL flyball.must_be_open(p_term);
-  CALL flyball.obey(p_term, p_version, p_issue);
+  CALL flyball.attach(p_term, p_version, p_issue, p_note);
   CALL flyball.set_ackers(p_ackers);
   CALL flyball.unlock_fence();
 END $$

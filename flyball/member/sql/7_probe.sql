@@ -45,6 +45,7 @@ BEGIN
     fence.reigned AS reigned,
     fence.version AS fence_version,
     fence.issue AS fence_issue,
+    fence.note AS fence_note,
     configuration.host AS source_host,
     configuration.port AS source_port,
     receiver.source_uuid AS source_uuid,

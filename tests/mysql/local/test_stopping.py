@@ -30,9 +30,9 @@ async def reign(home: Home, connect) -> Session:
     await primary.query(call("ensure_database", TERM, "commerce"))
     await primary.query(call("ensure_user", TERM, "app", APP_PASSWORD, "commerce", True))
     await primary.query(call("ensure_replica_account", TERM, account, password))
-    await primary.query(call("promote", TERM, 0, "", "", 1, account))
+    await primary.query(call("promote", TERM, 0, "", "", 1, account, None))
     port = identities(home.members)[ONE].port
-    await replica.query(call("follow", TERM, 0, "", HOST, port, account, password, True))
+    await replica.query(call("follow", TERM, 0, "", HOST, port, account, password, True, None))
     async with asyncio.timeout(60):
         await primary.query(call("journal", TERM, ONE, "bootstrap"))  # waits for its acknowledgement
     app: Session = await connect(home, ONE, "app", APP_PASSWORD)

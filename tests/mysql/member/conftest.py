@@ -35,7 +35,7 @@ class Pair:
         await primary.query(call("ensure_database", TERM, "commerce"))
         await primary.query(call("ensure_user", TERM, "app", APP_PASSWORD, "commerce", True))
         await primary.query(call("ensure_replica_account", TERM, account, password))
-        await primary.query(call("promote", TERM, 0, "", "", 1, account))
+        await primary.query(call("promote", TERM, 0, "", "", 1, account, None))
         await self.follow(ONE)
         async with asyncio.timeout(LIMIT):
             await primary.query(call("journal", TERM, ONE, "bootstrap"))  # waits for its acknowledgement
@@ -64,7 +64,7 @@ class Pair:
     async def follow(self, source: str, *, term: int = TERM, acks: bool = True) -> None:
         """TWO follows."""
         port = identities(self.home.members)[source].port
-        await self.act(TWO, "follow", term, 0, "", HOST, port, *self.account, acks)
+        await self.act(TWO, "follow", term, 0, "", HOST, port, *self.account, acks, None)
 
     def engine(self, member: str, *statements: str) -> tuple:
         """What somebody with rights on the machine may do; returns the rows of the last statement."""

@@ -31,7 +31,7 @@ async def test_it_obeys_nothing_but_a_fence(clone):
     for term in (TERM, TERM + 1):
         assert "fence it first" in await refused(clone.follow(ONE, term=term))
         assert "fence it first" in await refused(clone.act(TWO, "isolate", term))
-        assert "fence it first" in await refused(clone.act(TWO, "promote", term, 0, "", "", 0, ""))
+        assert "fence it first" in await refused(clone.act(TWO, "promote", term, 0, "", "", 0, "", None))
         assert "fence it first" in await refused(clone.act(TWO, "arm_clone", term, 0, "", "127.0.0.1", 1))
     await clone.act(TWO, "fence", TERM, 0, "")
     seen = await clone.probe(TWO)

@@ -36,14 +36,14 @@ async def test_it_goes_on_at_another_member_that_received_a_part(start):
     primary = await pair.topology(ONE)
     await primary.query(call("establish", TERM))
     await primary.query(call("ensure_replica_account", TERM, account, password))
-    await primary.query(call("catch_up", TERM, 0, "", "", 0))  # lets followers in
+    await primary.query(call("catch_up", TERM, 0, "", "", 0, None))  # lets followers in
     await pair.follow(ONE)
     await until(pair.in_step)
     await pair.act(TWO, "fence", TERM + 1, 0, "")
     await pair.act(TWO, "establish", TERM + 1)
     other = await pair.topology(TWO)
     await other.query(call("ensure_user", TERM + 1, "app", APP_PASSWORD, "commerce", True))
-    await other.query(call("promote", TERM + 1, 0, "", "", 0, ""))
+    await other.query(call("promote", TERM + 1, 0, "", "", 0, "", None))
     await other.query(call("journal", TERM + 1, TWO, "bootstrap"))
     seen = await pair.probe(TWO)
     assert seen["journal_term"] == str(TERM + 1)

@@ -26,7 +26,7 @@ async def test_a_member_fetches_the_rest_and_leaves_out_what_it_declared(start):
     pair.engine(ONE, "SET GLOBAL rpl_semi_sync_source_enabled = OFF")
     errant = await write(pair, 1, 2)
     rest = await write(pair, 3)
-    await pair.act(ONE, "admit", TERM, 0, "", "")
+    await pair.act(ONE, "admit", TERM, 0, "", "", None)
     assert (await pair.probe(ONE))["accounts"]
     with pytest.raises(ServerError) as caught:
         await pair.act(ONE, "lend", TERM, pair.account[0])

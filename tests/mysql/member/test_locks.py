@@ -67,17 +67,17 @@ async def test_who_leaves_the_ack_set_and_does_not_end_keeps_a_member_from_openi
     look = f"{THREADS} WHERE processlist_user = '{account}' AND processlist_info LIKE '%SHA2%'"
     await until(lambda: pair.engine(ONE, look))
     with pytest.raises(ServerError) as caught:
-        await pair.act(ONE, "admit", TERM, 0, "", "")
+        await pair.act(ONE, "admit", TERM, 0, "", "", None)
     assert (caught.value.errno, "has not ended yet" in caught.value.message) == (REFUSED, True)
     assert pair.engine(ONE, look)  # its client is told at once, and it goes on
     await pair.act(ONE, "fence", TERM + 1, 0, "")
     with pytest.raises(ServerError) as caught:
-        await pair.act(ONE, "promote", TERM + 1, 0, "", "", 0, "")
+        await pair.act(ONE, "promote", TERM + 1, 0, "", "", 0, "", None)
     assert "has not ended yet" in caught.value.message
     seen = await pair.probe(ONE)
     assert (seen["opened"], seen["super_read_only"], seen["read_only"], seen["offline_mode"]) == ("0", "1", "1", "1")
     with pytest.raises(SessionLostError):
         await busy
     await until(lambda: not pair.engine(ONE, look))
-    await pair.act(ONE, "promote", TERM + 1, 0, "", "", 0, "")
+    await pair.act(ONE, "promote", TERM + 1, 0, "", "", 0, "", None)
     assert (await pair.probe(ONE))["opened"] == str(TERM + 1)

@@ -14,7 +14,7 @@ from flyball_local.ports import HOST
 from tests.mysql.model.calls import Call
 from tests.mysql.model.standing import LIMIT, Standing
 from tests.simulation.server import transactions
-from tests.simulation.transitions import LOST, OK, WAITS, Act, Event, Write
+from tests.simulation.transitions import LOST, OK, WAITS, Act, Event, Write, note
 
 WAITING = frozenset({"Waiting for semi-sync ACK from replica", "waiting for handler commit"})
 LOOKS = 5
@@ -39,23 +39,24 @@ class MysqlBench(Standing):
     def _statements(self, step: Act) -> tuple[str, ...]:
         term, given = step.term + self.labels.shift, step.given
         version, issue = given.get("version", 0) + self.labels.shift, given.get("issue", "")
+        attached = note(given["note"]).text() if "note" in given else None
         match step.name:
             case "follow":
                 port = self.ports[step.member, given["source"]]
                 values = (HOST, port, *self.account(step.member), given.get("acks", True))
-                return (call("follow", term, version, issue, *values),)
+                return (call("follow", term, version, issue, *values, attached),)
             case "freeze":
                 return (call("freeze", term, 1, 0),)
             case "catch_up":
-                return (f"CALL flyball.catch_up({term}, {version}, '{issue}', '', 0)",)
+                return (call("catch_up", term, version, issue, "", 0, attached),)
             case "promote":
                 holds = str(self.labels.held(given.get("holds", ())))
                 ackers = self.accounts(given.get("ackers", ()))
-                return (call("promote", term, version, issue, holds, given.get("acks", 1), ackers),)
+                return (call("promote", term, version, issue, holds, given.get("acks", 1), ackers, attached),)
             case "arm_clone":
                 return (call("arm_clone", term, version, issue, HOST, self.port(given["donor"])),)
             case "admit":
-                return (call("admit", term, version, issue, self.accounts(given["ackers"])),)
+                return (call("admit", term, version, issue, self.accounts(given["ackers"]), attached),)
             case "ensure_semi_sync":
                 return (call("ensure_semi_sync", term, version, issue, given["acks"]),)
             case "declare_gtids":

@@ -170,7 +170,7 @@ class Standing:
             self.call(name, "isolate", term)
             if self.look(name).channel is not None:
                 received = self.look(name).received
-                statement = f"CALL flyball.catch_up({term}, {self.version}, '', '{received}', {LIMIT})"
+                statement = f"CALL flyball.catch_up({term}, {self.version}, '', '{received}', {LIMIT}, NULL)"
                 self.shard.sql(self.names[name], statement, user=TOPOLOGY)
         everything = NOTHING
         for name in MEMBERS:
@@ -185,11 +185,13 @@ class Standing:
         if self.look("a").executed.is_empty:
             self.call("a", "establish", term)
             self._provision("a", term)
-        self.call("a", "promote", term, self.version, "", "", 1, self.accounts(("b", "c")))
+        self.call("a", "promote", term, self.version, "", "", 1, self.accounts(("b", "c")), None)
         self.call("a", "forget_source", term)
         self.call("a", "watch", term, 3600)
         for name in ("b", "c"):
-            self.call(name, "follow", term, self.version, "", HOST, self.ports[name, "a"], *self.account(name), True)
+            self.call(
+                name, "follow", term, self.version, "", HOST, self.ports[name, "a"], *self.account(name), True, None
+            )
         self.call("a", "journal", term, self.names["a"], "test")
         self.call("a", "beat", term, term, 3600)
         self.shard.sql(self.names["a"], "CREATE TABLE IF NOT EXISTS commerce.t (id INT PRIMARY KEY)")

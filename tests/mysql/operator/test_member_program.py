@@ -23,7 +23,7 @@ async def reign(container):
     await primary.query(call("establish", 1))
     await primary.query(call("ensure_database", 1, "commerce"))
     await primary.query(call("ensure_user", 1, "app", APP_PASSWORD, "commerce", True))
-    await primary.query(call("promote", 1, 0, "", "", 1, ""))
+    await primary.query(call("promote", 1, 0, "", "", 1, "", None))
     return await container.connect("app", APP_PASSWORD)
 
 

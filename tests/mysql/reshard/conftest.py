@@ -46,7 +46,7 @@ class TwoShards:
             ("ensure_database", TERM, DATABASE),
             ("ensure_user", TERM, "app", APP_PASSWORD, DATABASE, True),
             ("ensure_replica_account", TERM, account, password),
-            ("promote", TERM, VERSION, ISSUE, "", acks, account),
+            ("promote", TERM, VERSION, ISSUE, "", acks, account, None),
         ):
             await self.act(member, *act)
         if replica is not None:
@@ -56,7 +56,7 @@ class TwoShards:
 
     async def follow(self, replica: str, source: str, term: int = TERM) -> None:
         account, password = replica_account(replica), replica_password(self.secret["replica-seed"], replica)
-        await self.act(replica, "follow", term, VERSION, ISSUE, HOST, self.port(source), account, password, True)
+        await self.act(replica, "follow", term, VERSION, ISSUE, HOST, self.port(source), account, password, True, None)
 
     def port(self, member: str) -> int:
         return identities(self.home.members)[member].port

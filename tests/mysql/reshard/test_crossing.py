@@ -166,7 +166,7 @@ async def test_what_a_failover_dropped_of_the_source_is_told_as_strays(crossed):
     assert not stray.is_empty
     await until(lambda: world.runs_even(TARGET, SOURCE))
     await two.act(S1, "fence", TERM + 1, 0, "")
-    await two.act(S2, "promote", TERM + 1, 0, "", "", 0, "")
+    await two.act(S2, "promote", TERM + 1, 0, "", "", 0, "", None)
     await two.act(S2, "journal", TERM + 1, S2, "emergency")
     shard = await world.records.get(Shard, SOURCE)
     past = (shard.status.reign.uuid,)

@@ -50,7 +50,7 @@ async def test_what_was_decided_before_does_not_let_applications_in(start):
     await two.act(S1, "thaw", TERM)  # carries no version: it respects what was noted
     assert await refusal(two, S1) == READ_ONLY
     with pytest.raises(ServerError, match="FB3006"):
-        await two.act(S1, "promote", TERM, 4, "", "", 0, "")
+        await two.act(S1, "promote", TERM, 4, "", "", 0, "", None)
     await two.do(S1, "serve", version=6)
     assert "FB3006" in await two.refused(S1, "hold", 1, 0.0, version=5)
 
@@ -61,7 +61,7 @@ async def test_a_new_primary_of_a_held_shard_opens_closed(start):
     await two.do(S1, "hold", 1, 0.0, version=1)
     await until(lambda: two.caught_up(S2, S1))
     await two.act(S1, "fence", 4, 1, "")
-    await two.act(S2, "promote_closed", 4, 1, "", "", 0, "")
+    await two.act(S2, "promote_closed", 4, 1, "", "", 0, "", None)
     assert await refusal(two, S2) == READ_ONLY
     await two.act(S2, "journal", 4, S2, "emergency")
     await two.act(S2, "freeze", 4, 1, 0.0)

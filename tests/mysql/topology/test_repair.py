@@ -25,7 +25,7 @@ def test_a_replica_that_follows_the_wrong_source_is_turned_round(shard):
     wrong, other = shard.replicas
     account, password = replica_account(wrong), replica_password(shard.secret["replica-seed"], wrong)
     source = f"'127.0.0.1', {shard.port(other)}, '{account}', '{password}', TRUE"
-    call(shard, wrong, f"follow({shard.term}, {shard.version}, '{shard.issue}', {source})")
+    call(shard, wrong, f"follow({shard.term}, {shard.version}, '{shard.issue}', {source}, NULL)")
     assert int(shard.probe(wrong)["source_port"]) == shard.port(other)
     shard.until_healthy()
 

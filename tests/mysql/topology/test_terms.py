@@ -71,10 +71,11 @@ def test_an_ack_set_that_waited_in_the_server_unlocks_nobody_who_has_left(shard)
         present.cursor().execute("SELECT GET_LOCK('flyball.fence', 1)")
         with ThreadPoolExecutor(1) as pool:
             older = pool.submit(
-                late.cursor().execute, f"CALL flyball.admit({term}, {version}, '{shard.issue}', '{stays},{leaves}')"
+                late.cursor().execute,
+                f"CALL flyball.admit({term}, {version}, '{shard.issue}', '{stays},{leaves}', NULL)",
             )
             shard.until("the older act to wait", lambda: waits_for_lock(shard, primary))
-            present.cursor().execute(f"CALL flyball.admit({term}, {version + 1}, '{shard.issue}', '{stays}')")
+            present.cursor().execute(f"CALL flyball.admit({term}, {version + 1}, '{shard.issue}', '{stays}', NULL)")
             present.cursor().execute("SELECT RELEASE_LOCK('flyball.fence')")
             with pytest.raises(pymysql.MySQLError, match="FB3006"):
                 older.result()

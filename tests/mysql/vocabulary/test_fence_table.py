@@ -5,7 +5,12 @@ from importlib import resources
 import pytest
 
 TABLES = (resources.files("flyball.member") / "sql" / "2_tables.sql").read_text()
-OLDER = ("DROP COLUMN version, DROP COLUMN issue, DROP COLUMN serves", "DROP COLUMN issue", "DROP COLUMN serves")
+OLDER = (
+    "DROP COLUMN version, DROP COLUMN issue, DROP COLUMN serves, DROP COLUMN note",
+    "DROP COLUMN issue",
+    "DROP COLUMN serves, DROP COLUMN note",
+    "DROP COLUMN note",
+)
 
 
 def start(cursor) -> None:
@@ -24,8 +29,8 @@ def test_an_older_table_gets_what_it_lacks_and_keeps_what_was_promised(judge, ch
             cursor.execute(f"ALTER TABLE flyball.fence {change}")
             start(cursor)
             start(cursor)
-            cursor.execute("SELECT term, opened, version, issue, serves FROM flyball.fence")
-            assert cursor.fetchall() == ((7, 0, 0, "", 1),)
+            cursor.execute("SELECT term, opened, version, issue, serves, note FROM flyball.fence")
+            assert cursor.fetchall() == ((7, 0, 0, "", 1, None),)
         finally:
             cursor.execute("SET SESSION sql_mode = DEFAULT")
             cursor.execute("DROP DATABASE IF EXISTS flyball")

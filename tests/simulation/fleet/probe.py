@@ -12,7 +12,7 @@ from tests.simulation.fleet.wire import column, eof, ok, row
 COLUMNS = (
     "server_uuid", "version", "super_read_only", "read_only", "offline_mode", "gtid_executed", "gtid_purged",
     "semi_sync_source", "semi_sync_acks", "semi_sync_timeout", "semi_sync_replica", "fence_uuid", "fence_term",
-    "opened", "reigned", "fence_version", "fence_issue",
+    "opened", "reigned", "fence_version", "fence_issue", "fence_note",
     "source_host", "source_port", "source_uuid", "receiver_state", "receiver_errno",
     "receiver_error", "received", "source_heartbeats", "applier_state", "applier_errno", "applier_error",
     "clone_state", "clone_errno", "clone_error", "journal_term", "beat", "accounts", "databases", "dumps", "waiting",
@@ -30,6 +30,7 @@ def values(seen: Snapshot) -> tuple[str | None, ...]:
         flag(seen.semi_sync_replica), seen.uuid if promised else None, str(seen.promise) if promised else None,
         str(seen.opened) if promised else None, str(seen.reigned) if promised else None,
         str(seen.noted) if promised else None, seen.issue if promised else None,
+        seen.note.text() if promised and seen.note else None,
         channel and channel.host, channel and str(channel.port), channel and channel.source_uuid,
         channel and channel.receiver, channel and str(channel.receiver_errno), channel and channel.receiver_error,
         channel and str(channel.received), channel and str(channel.heartbeats),

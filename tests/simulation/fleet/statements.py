@@ -6,6 +6,7 @@ from collections.abc import Callable
 from flyball.errors import Code, MemberError
 from flyball.gtid import GtidSet
 from flyball.member.accounts import replica_account
+from flyball_topology import notes
 from tests.simulation.server import Commit, Payload
 from tests.unit.topology.world import World
 
@@ -51,22 +52,48 @@ def perform(world: World, name: str, procedure: str, arguments: list[Argument]) 
 
 
 def _follow(
-    world: World, name: str, term: int, version: int, issue: str, host: str, port: int, _a: str, _p: str, acks: bool
+    world: World,
+    name: str,
+    term: int,
+    version: int,
+    issue: str,
+    host: str,
+    port: int,
+    _account: str,
+    _password: str,
+    acks: bool,
+    note: str | None,
 ) -> None:
-    world[name].follow(term, host, port, acks, version, issue)
+    world[name].follow(term, host, port, acks, version, issue, note and notes.parse(note))
 
 
-def _promote(world: World, name: str, term: int, version: int, issue: str, holds: str, acks: int, ackers: str) -> None:
+def _catch_up(
+    world: World, name: str, term: int, version: int, issue: str, _holds: str, _wait: float, note: str | None
+) -> None:
+    world[name].catch_up(term, version, issue, note and notes.parse(note))
+
+
+def _promote(
+    world: World,
+    name: str,
+    term: int,
+    version: int,
+    issue: str,
+    holds: str,
+    acks: int,
+    ackers: str,
+    note: str | None,
+) -> None:
     by_account = {account: member for member, account in accounts(world).items()}
     named = tuple(by_account[account] for account in ackers.split(",") if account)
-    world[name].promote(term, GtidSet.parse(holds), acks, named, version, issue)
+    world[name].promote(term, GtidSet.parse(holds), acks, named, version, issue, note and notes.parse(note))
     world.settle()
 
 
-def _admit(world: World, name: str, term: int, version: int, issue: str, ackers: str) -> None:
+def _admit(world: World, name: str, term: int, version: int, issue: str, ackers: str, note: str | None) -> None:
     by_account = {account: member for member, account in accounts(world).items()}
     named = tuple(by_account[account] for account in ackers.split(",") if account)
-    world[name].admit(term, named, version, issue)
+    world[name].admit(term, named, version, issue, note and notes.parse(note))
 
 
 def _account(world: World, name: str, term: int, account: str, *_: Argument) -> list[Commit]:
@@ -105,7 +132,7 @@ _PROCEDURES: dict[str, Procedure] = {
     "follow": _follow,
     "settle": lambda world, name, term: world[name].settle(term),
     "lend": lambda world, name, term, reader: world[name].lend(term, reader),
-    "catch_up": lambda world, name, term, version, issue, _holds, _wait: world[name].catch_up(term, version, issue),
+    "catch_up": _catch_up,
     "promote": _promote,
     "journal": _journal,
     "forget_source": lambda world, name, term: world[name].forget_source(term),

@@ -34,7 +34,7 @@ def test_every_act_takes_the_lock_and_checks_its_term() -> None:
     """Rule 4: promotion is not the only act that carries a term."""
     bodies = dict(re.findall(r"PROCEDURE flyball\.(\w+)\((.*?)^END \$\$", render(SECRET), re.MULTILINE | re.DOTALL))
     acts = {name: body for name, body in bodies.items() if body.startswith(("IN p_term", "\n  IN p_term"))}
-    helpers = {"check_floor", "check_term", "obey", "has_noted", "note", "must_be_open"}
+    helpers = {"check_floor", "check_term", "obey", "has_noted", "note", "attach", "must_be_open"}
     assert {
         "fence",
         "freeze",
@@ -46,7 +46,13 @@ def test_every_act_takes_the_lock_and_checks_its_term() -> None:
         "declare_gtids",
         "admit",
     } <= acts.keys()
-    checks = ("obey(p_term, ", "check_term(p_term, ", "must_be_open(p_term)", "take_over(p_term, ")
+    checks = (
+        "obey(p_term, ",
+        "attach(p_term, ",
+        "check_term(p_term, ",
+        "must_be_open(p_term)",
+        "take_over(p_term, ",
+    )
     for name in acts.keys() - helpers:
         wanted = ("check_floor(p_term, ",) if name == "fence" else checks
         assert any(check in acts[name] for check in wanted), f"{name} does not check its term"
@@ -55,9 +61,9 @@ def test_every_act_takes_the_lock_and_checks_its_term() -> None:
 def test_acts_that_decide_who_acknowledges_check_the_version_of_the_record() -> None:
     bodies = dict(re.findall(r"PROCEDURE flyball\.(\w+)\((.*?)^END \$\$", render(SECRET), re.MULTILINE | re.DOTALL))
     for name in ("fence", "follow", "catch_up", "take_over", "hold", "serve", "admit", "ensure_semi_sync", "arm_clone"):
-        assert re.search(r"CALL flyball\.(obey|check_term|check_floor)\(p_term, p_version, p_issue\)", bodies[name]), (
-            name
-        )
+        assert re.search(
+            r"CALL flyball\.(obey|attach|check_term|check_floor)\(p_term, p_version, p_issue[,)]", bodies[name]
+        ), name
 
 
 def test_each_member_has_an_account_and_a_password_of_its_own() -> None:

@@ -90,6 +90,7 @@ class Run:
             and view.shard.status.transition is None
             and view.shard.status.reign.term > 0
             and view.shard.status.ackers_next is None
+            and (view.primary is None or view.primary.seen is None or view.primary.seen.accounts is not None)
             and not view.failovers
             and not view.operations
             and {finding.kind for finding in diagnose(view)} <= self.scenario.stays

@@ -24,6 +24,7 @@ from flyball.records.shard import (
     Suspect,
     Transition,
 )
+from flyball_topology import notes
 from flyball_topology.steps import Act, Step
 from flyball_topology.view import Channel, MemberView, Reach, Snapshot, View
 
@@ -69,7 +70,10 @@ def healthy(members: int = 3, *, acks: int = 1, zones: tuple[str, ...] = (), **s
     for name in names[1:]:
         gives = not zones or zone[name] != zone["m1"]
         views[name] = replace(views[name], snapshot=_replica(name, acks=gives), heard_at=NOW)
-    return View(NOW, shard, views)
+    view = View(NOW, shard, views)
+    for name in names:
+        view = attached(view, name)
+    return view
 
 
 def _primary(names: list[str], acks: int) -> Snapshot:
@@ -101,7 +105,7 @@ def empty(members: int = 3) -> View:
     for name in view.members:
         view = seeing(view, name, super_read_only=True, read_only=True, offline=True, executed=GtidSet(), promise=None,
                       opened=0, reigned=0, journal_term=0, beat=0, channel=None, accounts=None, databases=None,
-                      followers=frozenset(), semi_sync_source=False)  # fmt: skip
+                      note=None, followers=frozenset(), semi_sync_source=False)  # fmt: skip
     return with_status(view, issued=0, reign=Reign(), ackers=(), durability=None)
 
 
@@ -116,9 +120,11 @@ def member(view: View, name: str, **changes: object) -> View:
 
 
 def seeing(view: View, name: str, **changes: object) -> View:
-    """Something about the member's snapshot."""
+    """Something about the member's snapshot. A version that it has noted stands in its note of the reign too."""
     snapshot = view.members[name].snapshot
     assert snapshot is not None
+    if "noted" in changes and "note" not in changes and snapshot.note is not None:
+        changes["note"] = replace(snapshot.note, version=changes["noted"])  # type: ignore[arg-type]
     return member(view, name, snapshot=replace(snapshot, **changes))  # type: ignore[arg-type]
 
 
@@ -169,6 +175,11 @@ def fenced(view: View, name: str, term: int) -> View:
 def frozen(view: View, name: str = "m1") -> View:
     """Stopped the planned way."""
     return seeing(view, name, super_read_only=True, read_only=True, accounts=None, databases=None)
+
+
+def attached(view: View, name: str, term: int = 1) -> View:
+    """The member has noted the reign of ``term``, or the one that is about to begin, as the record has it."""
+    return seeing(view, name, promise=term, note=notes.of_term(view.shard, term))
 
 
 def with_executed(view: View, name: str, executed: GtidSet) -> View:

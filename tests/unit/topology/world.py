@@ -20,7 +20,7 @@ from flyball.records import Shard
 from flyball.records.keyspace import DurabilityPolicy, DurabilitySpec, RepairSpec, UserSpec
 from flyball.records.shard import MemberSpec, ShardSpec
 from flyball.session import SessionLostError
-from flyball_topology import steps
+from flyball_topology import notes, steps
 from flyball_topology.view import Snapshot
 from tests.simulation.server import Commit, DiedError, Payload, Server
 
@@ -318,6 +318,7 @@ class World:
     def _do(self, shard: Shard, server: Server, act: steps.Act) -> list[Commit]:
         waited: list[Commit] = []
         stamp = shard.status.version, shard.status.issue_of(act.term)
+        note = notes.written_by(shard, act)
         match act:
             case steps.Fence():
                 server.fence(act.term, *stamp)
@@ -333,21 +334,21 @@ class World:
                 server.isolate(act.term)
             case steps.Follow():
                 source = self.servers[act.source]
-                server.follow(act.term, source.host, source.port, act.acks, *stamp)
+                server.follow(act.term, source.host, source.port, act.acks, *stamp, note)
             case steps.Lend():
                 server.lend(act.term, replica_account(act.reader))
             case steps.Settle():
                 server.settle(act.term)
             case steps.CatchUp():
-                server.catch_up(act.term, *stamp)
+                server.catch_up(act.term, *stamp, note)
             case steps.Promote():
-                waited += self._promote(server, act, *stamp)
+                waited += self._promote(server, act, *stamp, note)
             case steps.ForgetSource():
                 server.forget_source(act.term)
             case steps.Declare():
                 waited += server.declare(act.term, GtidSet.parse(",".join(act.gtids)))
             case steps.Admit():
-                server.admit(act.term, act.ackers, *stamp)
+                server.admit(act.term, act.ackers, *stamp, note)
             case steps.EnsureSemiSync():
                 server.ensure_semi_sync(act.term, act.acks, *stamp)
             case steps.Establish():

@@ -15,6 +15,7 @@ from tests.unit.topology.views import (
     LINE,
     NOW,
     acts,
+    attached,
     chosen,
     dead,
     emergency,
@@ -121,10 +122,9 @@ def test_its_receiver_is_stopped_before_anything_else_once_it_has_received_every
 def test_then_it_is_promoted_like_any_other_and_what_was_declared_is_part_of_the_line():
     """m3 alone can acknowledge: its acknowledgements are good."""
     view = on_channel(holding(fetching(), "m2", WHOLE), "m2", receiver="OFF")
-    assert acts(decide(view)) == (
-        Follow("m3", 2, "m2"),
-        Promote("m2", 2, str(WHOLE), 1, ("m1", "m2", "m3"), "emergency"),
-    )
+    assert acts(decide(view)) == (Follow("m3", 2, "m2"),)
+    view = attached(on_channel(view, "m3", host="m2.test", receiver="ON"), "m3", 2)
+    assert acts(decide(view)) == (Promote("m2", 2, str(WHOLE), 1, ("m2", "m3"), "emergency"),)
     view = seeing(view, "m2", opened=2, super_read_only=False, read_only=False, journal_term=2)
     status = status_of(decide(view))
     assert (status.reign.primary, status.reign.base, status.transition) == ("m2", str(WHOLE), None)

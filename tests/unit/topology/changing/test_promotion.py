@@ -10,6 +10,7 @@ from flyball_topology.view import Reach
 from tests.unit.topology.views import (
     LINE,
     acts,
+    attached,
     channel_to,
     chosen,
     dead,
@@ -120,11 +121,10 @@ def test_after_the_swap_the_old_primary_is_fenced_first():
     assert acts(decide(swapped(healthy()))) == (Fence("m1", 2),)
 
 
-def test_then_the_candidate_opens_and_the_others_follow():
-    view = fenced(swapped(healthy()), "m1", 2)
-    names = [type(act) for act in acts(decide(view))]
-    assert names == [Follow, Promote]
-    assert acts(decide(view))[0].member == "m3"
+def test_then_the_candidate_opens_for_those_who_have_attached():
+    view = attached(on_channel(fenced(swapped(healthy()), "m1", 2), "m3", host="m2.test"), "m3", 2)
+    assert acts(decide(view)) == (Promote("m2", 2, str(LINE), 1, ("m2", "m3"), "planned"),)
+    assert acts(decide(fenced(swapped(healthy()), "m1", 2))) == (Follow("m3", 2, "m2"),)
 
 
 def test_what_the_old_primary_still_wrote_is_not_lost_by_the_switchover():
@@ -154,27 +154,61 @@ def test_a_candidate_that_lacks_part_of_the_line_does_not_open():
     assert Promote not in {type(act) for act in acts(decision)}
 
 
-def test_the_others_follow_and_the_candidate_opens_with_the_recorded_ack_set():
-    decision = decide(promoting(revoked()))
-    assert acts(decision) == (
-        Follow("m3", 2, "m2"),
-        Promote("m2", 2, str(LINE), 1, ("m1", "m2", "m3"), "emergency"),
-    )
+def test_the_others_attach_as_the_candidate_is_appointed():
+    decision = decide(revoked())
+    assert acts(decision) == (Follow("m2", 2, "m3"),)
+    assert chosen(decision).record_first
+
+
+def followed(view, name="m3"):
+    """The member follows m2, and has attached to its reign."""
+    return attached(on_channel(view, name, host="m2.test", receiver="ON"), name, 2)
+
+
+def test_who_acknowledges_the_first_write_attaches_before_the_candidate_opens():
+    view = promoting(revoked())
+    assert acts(decide(view)) == (Follow("m3", 2, "m2"),)
+    assert acts(decide(followed(view))) == (Promote("m2", 2, str(LINE), 1, ("m2", "m3"), "emergency"),)
+
+
+def test_who_follows_already_and_has_not_attached_is_not_let_in():
+    view = on_channel(promoting(revoked()), "m3", host="m2.test", receiver="ON")
+    assert acts(decide(view)) == (Follow("m3", 2, "m2"),)
+    failed = replace(view, failure="m3: it did not answer")
+    assert acts(decide(failed))[-1] == Promote("m2", 2, str(LINE), 1, ("m2",), "emergency")
+
+
+def test_another_issue_of_the_same_term_is_none_that_was_noted():
+    view = followed(promoting(revoked()))
+    note = replace(view.members["m3"].snapshot.note, issue="another")
+    assert acts(decide(seeing(view, "m3", note=note))) == (Follow("m3", 2, "m2"),)
+
+
+def test_where_two_must_acknowledge_two_attach_first():
+    view = revoked(4)
+    view = promoting(with_status(view, durability=view.shard.spec.durability.model_copy(update={"acks": 2})))
+    assert acts(decide(followed(view))) == (Follow("m4", 2, "m2"),)
+    assert acts(decide(followed(followed(view), "m4")))[0].ackers == ("m2", "m3", "m4")
+
+
+def test_nobody_is_awaited_where_nobody_can_attach():
+    view = promoting(dead(revoked(), "m3"))
+    assert acts(decide(view)) == (Promote("m2", 2, str(LINE), 1, ("m2",), "emergency"),)
 
 
 def test_a_former_primary_that_is_back_with_a_tail_is_not_attached_with_it():
     """Later it is told apart as such, and made anew; attached, its tail would look like a stranger's writes."""
     view = fenced(restarted(promoting(revoked()), "m1"), "m1", 2)
-    assert {act.member for act in acts(decide(view))} == {"m1", "m2", "m3"}
+    assert {act.member for act in acts(decide(view))} == {"m1", "m3"}
     view = holding(view, "m1", gtids(m1="1-11"))
-    assert {act.member for act in acts(decide(view))} == {"m2", "m3"}
+    assert {act.member for act in acts(decide(view))} == {"m3"}
 
 
 def test_what_the_open_candidate_wrote_is_nobodys_tail():
     """m3 has received it already, m2's last snapshot is a moment older."""
     view = fenced(restarted(promoting(revoked()), "m1"), "m1", 2)
     view = seeing(view, "m2", opened=2, super_read_only=False, read_only=False, waiting=1)
-    view = on_channel(holding(view, "m3", gtids(m1="1-9", m2="1")), "m3", host="m2.test", receiver="ON")
+    view = followed(holding(view, "m3", gtids(m1="1-9", m2="1")))
     assert decide(holding(view, "m1", gtids(m1="1-11"))).step is None
 
 
@@ -261,15 +295,14 @@ def test_a_member_that_had_left_is_counted_when_nobody_else_is_there_to_acknowle
     assert status.transition is not None
 
 
-def test_then_its_account_is_unlocked_and_only_then():
+def test_then_it_follows_and_attaches():
     decision = decide(alone(ackers=("m1", "m2", "m3")))
-    assert acts(decision) == (Admit("m2", 2, ("m1", "m2", "m3")),)
-
-
-def test_then_it_follows():
-    unlocked = {replica_account(name): False for name in ("m1", "m2", "m3")}
-    decision = decide(alone(ackers=("m1", "m2", "m3"), accounts=unlocked))
     assert acts(decision) == (Follow("m3", 2, "m2", acks=True),)
+
+
+def test_then_its_account_is_unlocked_and_only_then():
+    view = followed(alone(ackers=("m1", "m2", "m3")))
+    assert acts(decide(view)) == (Admit("m2", 2, ("m1", "m2", "m3")),)
 
 
 def test_nobody_is_counted_while_one_who_is_counted_already_is_there():
@@ -321,6 +354,13 @@ def test_what_a_candidate_has_to_apply_is_named():
 def test_one_that_followed_before_it_was_counted_follows_again_to_acknowledge():
     unlocked = {replica_account(name): False for name in ("m1", "m2", "m3")}
     view = alone(ackers=("m1", "m2", "m3"), accounts=unlocked)
-    following = seeing(view, "m3", channel=channel_to("m2"), promise=2, semi_sync_replica=False)
+    following = attached(seeing(view, "m3", channel=channel_to("m2"), semi_sync_replica=False), "m3", 2)
     assert acts(decide(following)) == (Follow("m3", 2, "m2", acks=True),)
     assert decide(seeing(following, "m3", semi_sync_replica=True)).step is None
+
+
+def test_an_errant_member_that_had_to_follow_is_unlocked_too():
+    """It attached late, and nobody else is there."""
+    view = alone(ackers=("m1", "m2", "m3"))
+    view = followed(seeing(view, "m3", executed=LINE.union(gtids(m9="1"))))
+    assert acts(decide(view)) == (Admit("m2", 2, ("m1", "m2", "m3")),)

@@ -147,7 +147,7 @@ def test_no_term_is_issued_before_the_candidate_has_executed_everything():
 def test_then_one_swap_issues_the_next_term_and_names_what_must_be_held():
     decision = decide(frozen(at_switch()))
     status = status_of(decision)
-    assert chosen(decision).acts == (Fence("m1", 2),)
+    assert chosen(decision).acts == (Fence("m1", 2), Follow("m3", 2, "m2"))
     assert chosen(decision).record_first
     assert (status.issued, status.reign.term) == (2, 1)
     assert status.transition is not None

@@ -10,7 +10,7 @@ from flyball_topology.findings import Kind
 from flyball_topology.publish import publish
 from flyball_topology.steps import Hold, Promote, Serve, Thaw
 from flyball_topology.view import View
-from tests.unit.topology.views import LINE, acts, healthy, uuid
+from tests.unit.topology.views import LINE, acts, attached, healthy, on_channel, uuid
 
 OTHER = "99999999-0000-4000-8000-000000000099"
 
@@ -74,7 +74,8 @@ def test_a_failover_in_the_middle_promotes_closed() -> None:
         suspects=(Suspect(name="m2", uuid=uuid("m2"), term=2),),
     )
     status = view.shard.status.model_copy(update={"issued": 2, "transition": transition})
-    promotes = [act for act in acts(decide(view.with_status(status))) if isinstance(act, Promote)]
+    view = attached(on_channel(view.with_status(status), "m3", host="m2.test"), "m3", 2)
+    promotes = [act for act in acts(decide(view)) if isinstance(act, Promote)]
     assert [(act.member, act.serves) for act in promotes] == [("m2", False)]
 
 

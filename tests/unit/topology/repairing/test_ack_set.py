@@ -1,5 +1,7 @@
 """Who may acknowledge changes without a moment of doubt (rule 11): leave before you lose, record before you admit."""
 
+from dataclasses import replace
+
 import pytest
 
 from flyball.member.accounts import replica_account
@@ -135,6 +137,24 @@ def test_a_member_that_replicates_is_counted_before_it_is_unlocked():
 def test_it_is_unlocked_after_that():
     view = seeing(healthy(), "m1", **locked())
     assert acts(decide(view)) == (Admit("m1", 1, ("m1", "m2", "m3")),)
+
+
+def test_it_is_not_unlocked_before_it_has_attached():
+    """Of a write that it acknowledged somebody might ask it, and it would not know under which reign."""
+    view = seeing(seeing(healthy(), "m1", **locked()), "m3", note=None)
+    assert acts(decide(view)) == (CatchUp("m3", 1, ""),)
+    elsewhere = on_channel(view, "m3", host="m2.test")
+    assert acts(decide(elsewhere)) == (Follow("m3", 1, "m1", acks=True),)
+
+
+def test_whoever_is_let_in_stays_so_while_it_does_not_answer():
+    assert decide(dead(healthy(), "m3", since=NOW)).step is None
+
+
+def test_the_primary_notes_the_set_as_the_record_has_it():
+    view = healthy()
+    older = replace(view.members["m1"].snapshot.note, version=-1)
+    assert acts(decide(seeing(view, "m1", note=older))) == (Admit("m1", 1, ("m1", "m2", "m3")),)
 
 
 def test_one_that_obeys_older_acts_is_not_counted_yet():

@@ -30,6 +30,7 @@ from tests.unit.topology.views import (
     with_status,
     word,
 )
+from tests.unit.topology.views import attached as noting
 
 
 def test_a_healthy_shard_is_left_alone():
@@ -97,7 +98,7 @@ def former_primary(rows):
     view = seeing(with_status(view, issued=2, reign=reign), "m2", super_read_only=False, read_only=False, opened=2,
                   promise=2, journal_term=2, channel=None, semi_sync_source=True, accounts=primary.accounts,
                   databases=primary.databases)  # fmt: skip
-    view = on_channel(view, "m3", host="m2.test")
+    view = noting(noting(on_channel(view, "m3", host="m2.test"), "m2", 2), "m3", 2)
     return seeing(view, "m1", super_read_only=True, read_only=True, opened=0, offline=True, accounts=None,
                   executed=gtids(m1=f"1-9:flyball:{rows}"))  # fmt: skip
 
@@ -116,7 +117,7 @@ def test_a_former_primary_whose_set_is_contained_is_attached():
 def attached(rows="1"):
     """m1, which reigned before, follows m2 by now."""
     view = seeing(former_primary(rows), "m2", executed=gtids(m1="1-9:flyball:1"))
-    return seeing(view, "m1", offline=False, promise=2, channel=channel_to("m2", gtids(m1="1-9")))
+    return noting(seeing(view, "m1", offline=False, channel=channel_to("m2", gtids(m1="1-9"))), "m1", 2)
 
 
 def test_a_former_primary_that_follows_settles_once_everything_of_its_own_is_on_the_line():

@@ -16,6 +16,7 @@ from flyball_topology.view import Tried
 from tests.unit.topology.views import (
     NOW,
     acts,
+    attached,
     chosen,
     dead,
     emergency,
@@ -140,7 +141,7 @@ def test_an_errant_member_acknowledges_the_first_write_only_where_nobody_else_ca
 
 def test_a_primary_that_wrote_between_freeze_and_swap_is_not_cut_off_from_its_line() -> None:
     """A leader that slept in Cancelling opened it again: what it wrote is not in what the candidate must hold."""
-    view = fenced(swapped(healthy(), "m2"), "m1", 2)
+    view = attached(on_channel(fenced(swapped(healthy(), "m2"), "m1", 2), "m3", host="m2.test"), "m3", 2)
     assert any(isinstance(act, Promote) for act in acts(decide(view)))
     wrote = holding(view, "m1", gtids(m1="1-10"))
     wrote = holding(wrote, "m2", gtids(m1="1-10"))
