@@ -236,7 +236,8 @@ class ShardStatus(Model):
     not be reseeded until released. ``diverged`` are members whose content is not the line's although their GTIDs are:
     never candidates nor donors, until they are made anew. ``reseeding`` are members that may be cloned, or could still
     be by an act that comes late. ``imports`` belong to the shard's line as what its own primaries wrote does: they are
-    named before the first of their transactions comes here.
+    named before the first of their transactions comes here. ``adopted`` is the newest term that members knew when a
+    person last adopted what they know: of reigns up to there the record need not know.
     """
 
     observed_generation: int = 0
@@ -251,6 +252,7 @@ class ShardStatus(Model):
     held: tuple[str, ...] = ()
     diverged: tuple[Diverged, ...] = ()
     reseeding: tuple[Reseeding, ...] = ()
+    adopted: int = 0
     access: ShardAccess | None = Field(default=None, description="decided by a reshard; the spec's wish where absent")
     imports: tuple[str, ...] = Field(default=(), description="uuids of other shards' members, whose writes come here")
     durability: DurabilitySpec | None = Field(default=None, description="what is in force; follows the spec's")

@@ -68,6 +68,7 @@ def adopt(view: View, operation: Operation) -> Deciding:
         durability=view.shard.spec.durability,
         durability_next=None,
         reseeding=_still_reseeding(view, version),
+        adopted=highest,
     )
     done = operation.status.model_copy(
         update={"outcome": Outcome.SUCCEEDED, "message": f"adopted term {status.issued} from {chosen}"}

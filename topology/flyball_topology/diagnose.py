@@ -8,6 +8,7 @@ from flyball.records.shard import Intent, LagClass
 from flyball_topology.attached import admissible, has_newest
 from flyball_topology.findings import Finding, Kind
 from flyball_topology.line import Errant, beside_the_line
+from flyball_topology.notes import Note
 from flyball_topology.revocation import cloning, durability, may_acknowledge
 from flyball_topology.view import HOUSEKEEPING, Channel, MemberView, Reach, Snapshot, View
 
@@ -108,10 +109,29 @@ def _record(view: View) -> Iterator[Finding]:
         elif _used_before(view, member, seen):
             detail = f"term {status.issued} was issued before: this member knows it, and the record gave it to another"
             yield Finding(Kind.RECORD_OLDER_THAN_MEMBERS, member.name, detail)
+        elif seen.note is not None and _not_of_this_record(view, seen.note):
+            detail = (
+                f"it attached to {seen.note.primary} under term {seen.note.term}, a reign that the record did not begin"
+            )
+            yield Finding(Kind.RECORD_OLDER_THAN_MEMBERS, member.name, detail)
 
 
 def _another_issue(promised: str, recorded: str) -> bool:
     return promised not in {"", recorded}
+
+
+def _not_of_this_record(view: View, note: Note) -> bool:
+    """Whether the member attached to a reign that the record did not begin: it was restored since, whatever its numbers
+    are by now. A note that is older than the recorded reign is of the past.
+
+    A candidate that was lost and is appointed once more stands in the record with its newest term alone. What it began
+    under another record shows by its own note, which is looked at before it is appointed.
+    """
+    status, reign = view.shard.status, view.reign
+    if note.term <= status.adopted or note.term < reign.term or (note.term, note.uuid) == (reign.term, reign.uuid):
+        return False
+    begun = status.transition.suspects if status.transition else ()
+    return not any(suspect.uuid == note.uuid and suspect.term >= note.term for suspect in begun)
 
 
 def _used_before(view: View, member: MemberView, seen: Snapshot) -> bool:
