@@ -11,8 +11,8 @@ the write pause.
 
 import asyncio
 import logging
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -43,7 +43,7 @@ from flyball_topology.quiet import may_rest
 from flyball_topology.reseed import CLONE_TRY
 from flyball_topology.steps import Step
 from flyball_topology.view import Fleet, Tried, View
-from flyball_topology.watching import Watch
+from flyball_topology.watching import PROBE_WITHIN, Watch
 from flyball_topology.writing import Writing
 
 logger = logging.getLogger(__name__)
@@ -398,7 +398,7 @@ class ShardController:
 
         async def one(index: int) -> None:
             act = step.acts[index]
-            async with asyncio.timeout(step.within):
+            async with asyncio.timeout(step.within), self._suspecting(shard, act.member):
                 snapshot = await self._members.act(shard, act)
             self._crash_points.reach(f"{step.name} ({act.member})")
             if snapshot is not None:
@@ -415,6 +415,20 @@ class ShardController:
                 logger.warning("%s: %s", shard.name, memory.failure, extra={"shard": shard.name, "member": act.member})
             elif isinstance(result, BaseException):
                 raise result
+
+    @asynccontextmanager
+    async def _suspecting(self, shard: Shard, member: str) -> AsyncIterator[None]:
+        """While an act waits for a primary nobody probes it. One that has waited for as long as a probe may counts as
+        one: that many primaries are silent at once must show before the first of them is believed to be dead.
+        """
+        if member != shard.status.reign.primary:
+            yield
+            return
+        silent = asyncio.get_running_loop().call_later(PROBE_WITHIN, self._lost.add, shard.name)
+        try:
+            yield
+        finally:
+            silent.cancel()  # the next look tells whether it answers
 
     def _written(self, memory: _Memory, shard: Shard) -> None:
         """The step's status is the record now."""

@@ -20,6 +20,7 @@ from flyball.records import Shard
 from flyball.records.shard import MemberSpec, Reign, ShardStatus
 from flyball.secrets import FileSecrets
 from flyball.store.sqlite import SqliteRecords
+from flyball_topology import notes
 from tests.simulation.fleet.member import Member
 from tests.simulation.server import Payload, Server
 from tests.unit.topology.world import World
@@ -109,8 +110,11 @@ class Fleet:
         shard = Shard.model_validate({"metadata": {"name": f"k{keyspace}-{at}"}, "spec": spec})
         return Place(shard, World(servers))
 
-    async def declare(self, *, reigning: bool) -> None:
-        """Write the secrets and the records; of empty shards, or of shards that have reigned for a while."""
+    async def declare(self, *, reigning: bool, noted: bool = True) -> None:
+        """Write the secrets and the records; of empty shards, or of shards that have reigned for a while.
+
+        :param noted: whether the members have noted that reign, as those of an older flyball have not.
+        """
         secrets = FileSecrets(self._home.secrets)
         now = datetime.now(UTC)
         contexts: dict[str, ssl.SSLContext] = {}
@@ -125,7 +129,7 @@ class Fleet:
                     await secrets.create(place.shard.spec.credentials, values | {"ca": authority.certificate})
                 record = await records.create(place.shard)
                 if reigning:
-                    await records.replace_status(record.model_copy(update={"status": _reign(place)}))
+                    await records.replace_status(record.model_copy(update={"status": _reign(place, noted=noted)}))
                 self._serve(place, contexts[keyspace])
 
     def _serve(self, place: Place, tls: ssl.SSLContext) -> None:
@@ -259,23 +263,25 @@ class Fleet:
             place.world.settle()
 
 
-def _reign(place: Place) -> ShardStatus:
+def _reign(place: Place, *, noted: bool) -> ShardStatus:
     """Bring the model to where a bootstrap ends, and return the status that goes with it."""
     world, durability = place.world, place.shard.spec.durability
     first, *others = world.servers.values()
     names = tuple(world.servers)
     first.establish(1)
     first.provision(1, names, (), place.shard.spec.database)
+    reign = Reign(term=1, primary=first.name, uuid=first.uuid)
+    status = ShardStatus(issued=1, reign=reign, ackers=names, durability=durability)
+    note = notes.of_term(place.shard.model_copy(update={"status": status}), 1) if noted else None
     for other in others:
-        other.follow(1, first.host, first.port, acks=True)
+        other.follow(1, first.host, first.port, acks=True, note=note)
     world.settle()
-    first.promote(1, NOTHING, durability.acks, names)
+    first.promote(1, NOTHING, durability.acks, names, note=note)
     world.settle()
     first.write_journal(1)
     world.settle()
-    reign = Reign(term=1, primary=first.name, uuid=first.uuid)
     place.term = 1
-    return ShardStatus(issued=1, reign=reign, ackers=names, durability=durability)
+    return status
 
 
 def _range(at: int, size: int) -> str:

@@ -5,7 +5,7 @@ controller has nothing left to do. :func:`finish` holds the end against what a u
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from flyball.controller import Pass
 from flyball.member.accounts import replica_account
@@ -200,6 +200,18 @@ def operation(kind: str, member: str | None) -> Callable[[World, MemoryRecords],
     return ask
 
 
+async def _without_notes(world: World, records: MemoryRecords) -> None:
+    """As members are that have been served by a flyball which knew of no notes."""
+    for server in world.servers.values():
+        assert server.row is not None
+        server.row = replace(server.row, note=None)
+
+
+async def _crash_without_notes(world: World, records: MemoryRecords) -> None:
+    await _without_notes(world, records)
+    world.kill("m1")
+
+
 async def _crash(world: World, records: MemoryRecords) -> None:
     world.kill("m1")
 
@@ -325,6 +337,8 @@ SCENARIOS = (
         stays=frozenset({Kind.MEMBER_UNREACHABLE, Kind.MEMBER_AWAY}),
         repair=RESEEDS,
     ),
+    Scenario("failover of members without notes", _crash_without_notes, returns("m1", 12), least=14),
+    Scenario("members without notes", _without_notes, least=2),
     Scenario("failover of a stalled primary", _stall, returns("m1", 16), least=18),
     Scenario("failover after all restarted", _all_restart, least=3),
     Scenario("reseed", operation("reseed", "m3"), least=3),
