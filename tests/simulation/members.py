@@ -5,7 +5,7 @@ one here goes on after the act has returned.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
 from flyball.records import Shard
@@ -73,9 +73,15 @@ class NetworkMembers:
     def forget(self, shard: str) -> None:
         pass
 
-    def close(self) -> None:
+    def rest(self) -> None:
         for clone in self._clones.values():
             clone.cancel()
+
+    def retain(self, shards: Collection[str]) -> None:
+        pass
+
+    def close(self) -> None:
+        self.rest()
 
     async def _clone(self, shard: Shard, act: steps.Clone) -> None:
         machine = self._world.machines[act.member]

@@ -278,18 +278,21 @@ class ShardController:
 
     def forget(self, key: str) -> None:
         """The shard is gone."""
+        self._watch_no_more(key)
+        self._members.forget(key)
+
+    def close(self) -> None:
+        """Watch no shard any more; the sessions are their owner's."""
+        for key in list(self._memory):
+            self._watch_no_more(key)
+
+    def _watch_no_more(self, key: str) -> None:
         memory = self._memory.pop(key, None)
         if memory is not None:
             memory.watch.stop()
         self._lost.discard(key)
         self._turns = self._turns.without(key)
-        self._members.forget(key)
         self._metrics.forget(key)
-
-    def close(self) -> None:
-        """Forget every shard."""
-        for key in list(self._memory):
-            self.forget(key)
 
     def _of(self, key: str) -> _Memory:
         memory = self._memory.get(key)

@@ -17,7 +17,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
-from typing import Protocol
 
 from flyball import leading
 from flyball.controller import Deadlines
@@ -38,7 +37,7 @@ from flyball_topology.cache import Cache
 from flyball_topology.controller import ShardController
 from flyball_topology.crashpoints import CrashPoints
 from flyball_topology.crossing.sql_crossing import SqlCrossing
-from flyball_topology.members import Members
+from flyball_topology.kept import Kept, Sessions
 from flyball_topology.metrics import Metrics
 from flyball_topology.moving.plane import MovingPlane
 from flyball_topology.reshard.running import Ports, Resharding
@@ -85,14 +84,6 @@ class Settings:
     """Who holds the lease; host and process where it is empty."""
 
 
-class Sessions(Members, Protocol):
-    """The members, by sessions that end with the leading."""
-
-    def close(self) -> None:
-        """End every session."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Means:
     """What a process leads with. The simulator brings its own, on a clock of its own."""
@@ -106,6 +97,8 @@ class Means:
     """What reshards are carried out with; without, they wait."""
     today: Callable[[], datetime] = lambda: datetime.now(UTC)
     random: Random = field(default_factory=Random)
+    kept: Kept = field(default_factory=Kept)
+    """The sessions of the last time that this process led."""
 
 
 async def run(settings: Settings) -> None:
@@ -121,6 +114,7 @@ async def run(settings: Settings) -> None:
         while True:
             await lead_once(means, identity, state)
     finally:
+        means.kept.close()
         server.close()
         await records.close()
 
@@ -192,8 +186,16 @@ async def lead(means: Means, state: "State") -> None:
     A leader with a way to the store and none to the members would hold the lease and watch nobody, while a standby
     could. Standing back is always safe: without a leader nothing is done.
     """
+    members = means.kept.take(means.members)
+    try:
+        await _lead(means, state, members)
+        means.kept.close()  # they lead nowhere
+    finally:
+        means.kept.leave()
+
+
+async def _lead(means: Means, state: "State", members: Sessions) -> None:
     records, metrics = means.records, means.metrics
-    members = means.members()
     backoff = Backoff(0.2, 10.0, means.random)
     deadlines = Deadlines(observe=5.0, act=60.0, record=5.0)
 
@@ -259,13 +261,14 @@ async def lead(means: Means, state: "State") -> None:
             await operations.synced.wait()
             running += [tasks.create_task(later.run()) for later in (declared, keyspaces)]
             running += [tasks.create_task(loop.run()) for loop in (shards, routing, resharding)]
+            await declared.synced.wait()
+            members.retain([shard.name for shard in declared.all()])
             while controller.alone_for() < ALONE_AFTER:  # noqa: ASYNC110 - time passing is no event
                 await asyncio.sleep(INTERVAL)
             for task in running:
                 task.cancel()
     finally:
         controller.close()
-        members.close()
         await resharding.close()
 
 

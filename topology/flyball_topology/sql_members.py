@@ -13,7 +13,7 @@ no place.
 import asyncio
 import logging
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field
 
 from flyball.errors import Code, FlyballError, MemberError
@@ -49,6 +49,16 @@ class _Member:
     clone: "asyncio.Task[None] | None" = None
     reader: Reader = field(default_factory=Reader)
     closed: bool = False
+
+    def rest(self) -> None:
+        """Give up what is in flight; logins go on."""
+        for purpose, session in list(self.sessions.items()):
+            session.on_lost = None
+            if session.busy or not session.alive:
+                self.sessions.pop(purpose).close()
+        if self.clone is not None:
+            self.clone.cancel()
+            self.clone = None
 
     def close(self) -> None:
         self.closed = True
@@ -136,6 +146,16 @@ class SqlMembers:
         """Close the shard's sessions."""
         for key in [key for key in self._members if key[0] == shard]:
             self._members.pop(key).close()
+
+    def rest(self) -> None:
+        """See ``kept.Sessions``."""
+        for member in self._members.values():
+            member.rest()
+
+    def retain(self, shards: Collection[str]) -> None:
+        """See ``kept.Sessions``."""
+        for shard in {shard for shard, _ in self._members} - {*shards}:
+            self.forget(shard)
 
     def close(self) -> None:
         """Close every session."""

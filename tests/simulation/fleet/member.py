@@ -54,6 +54,11 @@ class Member:
         self.connected = 0
         """Connections that were ever made."""
 
+    @property
+    def connections(self) -> int:
+        """Connections that there are now."""
+        return len(self._connections)
+
     async def listen(self) -> None:
         """Begin to listen."""
         server = self.world[self.name]

@@ -54,6 +54,7 @@ async def led(root: Path, *, reigning: bool, noted: bool = True) -> AsyncIterato
             leading.cancel()
             with suppress(asyncio.CancelledError):
                 await leading
+            means.kept.close()
             await fleet.close()
 
 

@@ -69,6 +69,39 @@ async def test_a_probe_that_is_given_up_takes_its_session_with_it(watched: Watch
     assert watched.model.connected == 2
 
 
+async def test_sessions_at_rest_are_gone_on_with(watched: Watched) -> None:
+    heard = []
+    await watched.members.probe(watched.shard, watched.primary, lambda: heard.append("lost"))
+    await watched.members.beat(watched.shard, watched.primary, 1)
+    watched.members.rest()
+    watched.members.retain([watched.shard.name])
+    assert (await watched.members.probe(watched.shard, watched.primary, lambda: None)).opened == 1
+    await watched.members.beat(watched.shard, watched.primary, 2)
+    assert watched.model.connected == 2
+    watched.members.rest()
+    watched.model.kill()
+    await watched.until(lambda: not watched.model.connections)
+    assert not heard, "nobody watches"
+
+
+async def test_what_is_in_flight_when_they_come_to_rest_is_given_up_with_its_session(watched: Watched) -> None:
+    await watched.members.probe(watched.shard, watched.primary, lambda: None)
+    watched.model.stop()
+    probe = watched.members.probe(watched.shard, watched.primary, lambda: None)
+    watched.members.rest()
+    with pytest.raises(SessionLostError):
+        await probe
+    await watched.model.go_on()
+    await watched.members.probe(watched.shard, watched.primary, lambda: None)
+    assert watched.model.connected == 2
+
+
+async def test_of_a_shard_that_is_gone_no_session_is_kept(watched: Watched) -> None:
+    await watched.members.probe(watched.shard, watched.primary, lambda: None)
+    watched.members.retain([])
+    await watched.until(lambda: not watched.model.connections)
+
+
 async def test_a_probe_in_flight_fails_when_its_member_dies(watched: Watched) -> None:
     lost = asyncio.Event()
     await watched.members.probe(watched.shard, watched.primary, lost.set)

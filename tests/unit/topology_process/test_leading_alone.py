@@ -1,7 +1,7 @@
 """A leader that reaches no member at all makes room for one that may. On virtual time."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import pytest
 
@@ -38,6 +38,10 @@ class Sessions:
     async def beat(self, shard: Shard, member: MemberSpec, beat: int) -> None: ...
 
     def forget(self, shard: str) -> None: ...
+
+    def rest(self) -> None: ...
+
+    def retain(self, shards: Collection[str]) -> None: ...
 
     def close(self) -> None: ...
 
