@@ -11,7 +11,7 @@ import pytest
 from flyball.records.failover import Outcome
 from flyball_topology.crashpoints import VARIABLE
 
-MOMENTS = range(1, 17)
+MOMENTS = range(1, 23)
 """More than a change has; those that it has not are skipped."""
 NEVER = "1000000"
 
