@@ -143,6 +143,8 @@ class Server:
     donor: str = ""
     reused: list[str] = field(default_factory=list)
     """What must never happen: a GTID that stands for two transactions."""
+    takes_notes: bool = True
+    """Whether its program knows of notes; an older one's acts have no parameter for them."""
     writes_left: int | None = None
     """After so many more transactions of its own it dies; ``None``: never."""
 
@@ -233,6 +235,7 @@ class Server:
             issue=self.row.issue if self.row and self.promise is not None else "",
             noted=self.noted,
             note=self.attached,
+            takes_notes=self.takes_notes,
             waiting=int(bool(self.commits)) if writable else 0,  # the others wait behind the first
         )
 
@@ -399,6 +402,8 @@ class Server:
 
     def attach(self, term: int, version: int | None, issue: str | None, note: Note | None) -> None:
         """Promise, and note the reign that this server attaches to; without one it stays attached as it was."""
+        if not self.takes_notes:
+            note = None
         self.check_term(term, version, issue)
         if not self.has_noted(term, version, issue) or note not in {None, self.attached}:
             self.note(term, version, issue, attached=note)
@@ -562,7 +567,7 @@ class Server:
         if not self.executed.contains(holds) or not self.has_applied:
             raise refused("FB3002 this member lacks transactions that its promotion needs")
         self.super_read_only = False
-        self.note(term, version, issue, term, term, note)
+        self.note(term, version, issue, term, term, note if self.takes_notes else None)
         self._note_serves(serves=serves)
         self.set_ackers(ackers)
         if acks > 0:

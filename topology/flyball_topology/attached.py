@@ -11,20 +11,23 @@ from flyball_topology.view import MemberView, View
 
 
 def is_attached(view: View, member: MemberView, term: int) -> bool:
-    """Whether the member has promised and noted ``term``, by the name under which the record issued it."""
+    """Whether the member has promised and noted ``term``, by the name under which the record issued it.
+
+    Of one whose program is older than notes its promise is all that there can be, until it is started anew.
+    """
     seen = member.seen
-    return (
-        seen is not None
-        and seen.promise == term
-        and seen.note is not None
-        and (seen.note.term, seen.note.issue) == (term, view.shard.status.issue_of(term))
-    )
+    if seen is None or seen.promise != term:
+        return False
+    issue = view.shard.status.issue_of(term)
+    if not seen.takes_notes:
+        return seen.issue in {"", issue}
+    return seen.note is not None and (seen.note.term, seen.note.issue) == (term, issue)
 
 
 def has_newest(view: View, member: MemberView) -> bool:
     """Whether what the member has noted is the reign as the record has it now."""
     note, now = member.seen.note if member.seen else None, notes.of_term(view.shard, view.reign.term)
-    if now is None:
+    if now is None or (member.seen is not None and not member.seen.takes_notes):
         return True
     return note is not None and (note.age, note.issue, note.since) == (now.age, now.issue, now.since)
 

@@ -17,6 +17,8 @@ from flyball_topology.view import Channel, Snapshot, grown
 
 _GROWING = ("gtid_executed", "received", "source_heartbeats", "beat")
 """The cells that differ from one answer to the next of a shard at rest, in the order in which they come."""
+_NOTE = "fence_note"
+"""The cell that tells whether a member's program knows of notes."""
 
 
 class Reader:
@@ -30,6 +32,11 @@ class Reader:
         """The bytes before, between and behind the cells that grow."""
         self._cells: list[bytes | None] = []
         self._before: Snapshot | None = None
+
+    @property
+    def takes_notes(self) -> bool:
+        """Whether the member's acts are told a note, as far as is known."""
+        return self._before is None or self._before.takes_notes
 
     def read(self, response: Response) -> Snapshot:
         """The snapshot in a response of one row.
@@ -124,7 +131,8 @@ def snapshot(row: Row) -> Snapshot:
         reigned=_number(row, "reigned") if promise is not None else 0,
         issue=_text(row, "fence_issue") if promise is not None else "",
         noted=_number(row, "fence_version") if promise is not None else 0,
-        note=notes.parse(_text(row, "fence_note")) if promise is not None else None,
+        note=notes.parse(row.get(_NOTE) or "") if promise is not None else None,
+        takes_notes=_NOTE in row,
         journal_term=_number(row, "journal_term"),
         beat=_number(row, "beat"),
         channel=_channel(row),

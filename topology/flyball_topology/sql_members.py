@@ -107,7 +107,8 @@ class SqlMembers:
         secret = await secret_of(self._secrets, shard)
         session = await self._session(shard, spec, "act")
         deep = isinstance(act, steps.Establish | steps.Provision | steps.Admit)
-        statements = (*_statements(shard, act, secret), call("probe", deep))
+        takes_notes = self._members[(shard.name, act.member)].reader.takes_notes
+        statements = (*_statements(shard, act, secret, takes_notes=takes_notes), call("probe", deep))
         return of_rows(await session.query("; ".join(statements)))
 
     def beat(self, shard: Shard, member: MemberSpec, beat: int) -> Awaitable[None]:
@@ -255,12 +256,14 @@ async def _clone(session: Session, statement: str) -> None:
             raise
 
 
-def _statements(shard: Shard, act: steps.Act, secret: Secret) -> tuple[str, ...]:  # noqa: C901, PLR0912 - a table
-    """The CALLs of an act."""
+def _statements(  # noqa: C901, PLR0912 - a table
+    shard: Shard, act: steps.Act, secret: Secret, *, takes_notes: bool
+) -> tuple[str, ...]:
+    """The CALLs of an act. The procedures of a member that takes no notes have no parameter for one."""
     term, version = act.term, shard.status.version
     issue = shard.status.issue_of(term)
     noted = notes.written_by(shard, act)
-    note = noted.text() if noted is not None else None
+    note = (noted.text() if noted is not None else None,) if takes_notes else ()
     match act:
         case steps.Fence():
             return (call("fence", term, version, issue),)
@@ -281,13 +284,13 @@ def _statements(shard: Shard, act: steps.Act, secret: Secret) -> tuple[str, ...]
             password = accounts.replica_password(secret["replica-seed"], act.member)
             account = accounts.replica_account(act.member)
             origin = (source.host, source.port, account, password, act.acks)
-            return (call("follow", term, version, issue, *origin, note),)
+            return (call("follow", term, version, issue, *origin, *note),)
         case steps.Lend():
             return (call("lend", term, accounts.replica_account(act.reader)),)
         case steps.Settle():
             return (call("settle", term),)
         case steps.CatchUp():
-            return (call("catch_up", term, version, issue, act.holds, act.wait, note),)
+            return (call("catch_up", term, version, issue, act.holds, act.wait, *note),)
         case steps.Promote():
             return (
                 call(
@@ -298,7 +301,7 @@ def _statements(shard: Shard, act: steps.Act, secret: Secret) -> tuple[str, ...]
                     act.holds,
                     act.acks,
                     _accounts(act.ackers),
-                    note,
+                    *note,
                 ),
                 call("journal", term, act.member, act.mode),
             )
@@ -307,7 +310,7 @@ def _statements(shard: Shard, act: steps.Act, secret: Secret) -> tuple[str, ...]
         case steps.Declare():
             return (call("declare_gtids", term, ",".join(act.gtids)),)
         case steps.Admit():
-            return (call("admit", term, version, issue, _accounts(act.ackers), note),)
+            return (call("admit", term, version, issue, _accounts(act.ackers), *note),)
         case steps.EnsureSemiSync():
             return (call("ensure_semi_sync", term, version, issue, act.acks),)
         case steps.Establish():

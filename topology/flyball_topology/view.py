@@ -95,6 +95,8 @@ class Snapshot:
     """The version of the record that this server has noted: it does nothing that was decided on an older one."""
     note: Note | None = None
     """The reign that this server has attached to, or begun; ``None``: none since it was made."""
+    takes_notes: bool = True
+    """False of a server that was started by a flyball which knew of no notes."""
     waiting: int = 0
     """Sessions that have waited for an acknowledgement for a second or more."""
     disk_full: bool = False

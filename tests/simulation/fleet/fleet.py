@@ -143,6 +143,12 @@ class Fleet:
                 probed=lambda name=name: self._saw((place.shard.name, name)),
             )
 
+    def make_older(self) -> None:
+        """The members' program is from before there were notes."""
+        for place in self._places:
+            for server in place.world.servers.values():
+                server.takes_notes = False
+
     async def listen(self) -> None:
         """Begin to listen, all members."""
         for place in self._places:

@@ -4,10 +4,13 @@ The inverse of ``flyball_topology.probe.snapshot``; a test holds the two togethe
 """
 
 import json
+from typing import TypeVar
 
 from flyball.session.packets import frame
 from flyball_topology.view import Snapshot
 from tests.simulation.fleet.wire import column, eof, ok, row
+
+T = TypeVar("T")
 
 COLUMNS = (
     "server_uuid", "version", "super_read_only", "read_only", "offline_mode", "gtid_executed", "gtid_purged",
@@ -50,13 +53,24 @@ def flag(value: bool) -> str:
 
 def packets(seen: Snapshot) -> tuple[bytes, ...]:
     """The payloads of the result set and of the OK that ends the CALL."""
-    return (bytes([len(COLUMNS)]), *_DEFINITIONS, eof(), row(values(seen)), eof(more=True), ok())
+    cells, definitions = values(seen), _DEFINITIONS
+    if not seen.takes_notes:
+        cells, definitions = _without_note(cells), _without_note(definitions)
+    return (bytes([len(cells)]), *definitions, eof(), row(cells), eof(more=True), ok())
 
 
 def alone(seen: Snapshot) -> bytes:
     """The same as framed bytes, for a probe that is the whole text."""
+    if not seen.takes_notes:
+        return b"".join(frame(payload, at) for at, payload in enumerate(packets(seen), start=1))
     at = len(COLUMNS) + 3
     return _HEAD + frame(row(values(seen)), at) + frame(eof(more=True), at + 1) + frame(ok(), at + 2)
+
+
+def _without_note(cells: tuple[T, ...]) -> tuple[T, ...]:
+    """As a program that is older than notes tells it."""
+    at = COLUMNS.index("fence_note")
+    return (*cells[:at], *cells[at + 1 :])
 
 
 _DEFINITIONS = tuple(column(name) for name in COLUMNS)

@@ -48,7 +48,13 @@ def perform(world: World, name: str, procedure: str, arguments: list[Argument]) 
     act = _PROCEDURES.get(procedure)
     if act is None:
         raise MemberError(Code.MEMBER_REFUSED, f"PROCEDURE flyball.{procedure} does not exist")
+    if procedure in _NOTED and not world[name].takes_notes:
+        arguments = [*arguments, None]  # one more than its program has a parameter for is refused
     return act(world, name, *arguments) or []
+
+
+_NOTED = frozenset({"follow", "catch_up", "promote", "admit"})
+"""Whose last parameter is a note."""
 
 
 def _follow(

@@ -79,6 +79,17 @@ async def test_dead_primaries_are_replaced_and_follow_when_they_return(tmp_path:
                 await asyncio.sleep(0.05)
 
 
+async def test_members_whose_program_is_older_than_notes_are_failed_over(tmp_path: Path) -> None:
+    """Their acts have no parameter for a note, and their probe tells of none."""
+    async with led(tmp_path, reigning=True, noted=False) as world:
+        world.fleet.make_older()
+        await world.until(lambda: world.fleet.watched() == 3 * SHARDS)
+        world.fleet.take(3, "kill")
+        await world.until(lambda: all(took is not None for took in world.fleet.took().values()))
+        await world.fleet.restore()
+        await world.until(lambda: world.fleet.whole() == SHARDS)
+
+
 @pytest.mark.parametrize("noted", [True, False], ids=["at rest", "while each is told of its reign"])
 async def test_many_silent_primaries_at_once_are_held_said_and_let_go_once_replicas_lose_them_too(
     tmp_path: Path,

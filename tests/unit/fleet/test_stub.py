@@ -134,7 +134,7 @@ ACTS = (
 @pytest.mark.parametrize("act", ACTS, ids=lambda act: type(act).__name__)
 def test_each_act_calls_procedures_that_the_fleet_has_with_the_arguments_that_they_take(act: steps.Act) -> None:
     world = World.of()
-    texts = sql_members._statements(world.shard(), act, {"replica-seed": "s"})
+    texts = sql_members._statements(world.shard(), act, {"replica-seed": "s"}, takes_notes=True)
     for procedure, arguments in parse("; ".join(texts)):
         inspect.signature(statements._PROCEDURES[procedure]).bind(world, act.member, *arguments)
 
@@ -142,3 +142,18 @@ def test_each_act_calls_procedures_that_the_fleet_has_with_the_arguments_that_th
 def test_no_act_but_clone_is_left_out() -> None:
     known = {kind.__name__ for kind in steps.Act.__subclasses__()}
     assert {type(act).__name__ for act in ACTS} == known - {"Clone"}
+
+
+@pytest.mark.parametrize("act", ACTS, ids=lambda act: type(act).__name__)
+def test_the_acts_of_an_older_member_lack_the_note_and_nothing_else(act: steps.Act) -> None:
+    def calls(takes_notes: bool) -> list[tuple[str, list[statements.Argument]]]:
+        texts = sql_members._statements(World.of().shard(), act, {"replica-seed": "s"}, takes_notes=takes_notes)
+        return [call for text in texts for call in parse(text)]
+
+    for (procedure, now), (_, before) in zip(calls(takes_notes=True), calls(takes_notes=False), strict=True):
+        assert before == (now[:-1] if procedure in statements._NOTED else now)
+
+
+def test_what_an_older_member_says_of_itself_is_read() -> None:
+    seen = replace(World.of()["m1"].probe(), takes_notes=False)
+    assert snapshot(read(probe.alone(seen))) == seen

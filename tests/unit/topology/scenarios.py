@@ -212,6 +212,18 @@ async def _crash_without_notes(world: World, records: MemoryRecords) -> None:
     world.kill("m1")
 
 
+async def of_older_members(world: World, records: MemoryRecords) -> None:
+    """Their program knows of no notes: they were not started anew when the topology service was."""
+    await _without_notes(world, records)
+    for server in world.servers.values():
+        server.takes_notes = False
+
+
+async def _crash_of_older_members(world: World, records: MemoryRecords) -> None:
+    await of_older_members(world, records)
+    world.kill("m1")
+
+
 async def _crash(world: World, records: MemoryRecords) -> None:
     world.kill("m1")
 
@@ -338,6 +350,7 @@ SCENARIOS = (
         repair=RESEEDS,
     ),
     Scenario("failover of members without notes", _crash_without_notes, returns("m1", 12), least=14),
+    Scenario("failover of older members", _crash_of_older_members, returns("m1", 12), least=14),
     Scenario("members without notes", _without_notes, least=2),
     Scenario("failover of a stalled primary", _stall, returns("m1", 16), least=18),
     Scenario("failover after all restarted", _all_restart, least=3),
