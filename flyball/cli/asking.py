@@ -40,7 +40,8 @@ _NEXT = {
     Code.NO_WAY_BACK: "`flyball workflow cancel` takes away what has not switched yet.",
     Code.RESHARD_REFUSED: "Mend what is named, then ask again with `flyball reshard`.",
     Code.SCHEMA_CHANGED: "`flyball workflow cancel`, then ask again with `flyball reshard`.",
-    Code.ROWS_DIFFER: "`flyball verify` tells where; `flyball workflow cancel` leaves the sources as they are.",
+    Code.ROWS_DIFFER: "`flyball reseed` makes a replica anew; `flyball workflow cancel` leaves a reshard's sources as "
+    "they are.",
     Code.NO_SUCH_OBJECT: "`flyball status` shows what there is.",
 }
 """What a person can do about a refusal, by its code."""

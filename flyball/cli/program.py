@@ -77,6 +77,10 @@ COMMANDS = {
         "flyball.cli.reshard",
         "Move a keyspace's rows to another number of shards, while it serves.",
     ),
+    "verify": Word(
+        "flyball.cli.verify",
+        "Compare all rows of every replica with its primary's, at one GTID set, while the application writes.",
+    ),
     "workflow": Word(
         "flyball.cli.workflow",
         "List workflows, show one with its steps, and say what is to become of a reshard: pause, approve, cancel …",

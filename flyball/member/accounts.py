@@ -18,6 +18,7 @@ CLONE = "flyball_clone"
 ENGINE = "flyball_engine"
 REPLICA_PREFIX = "flyball_r_"
 MOVER_PREFIX = "flyball_m_"
+READER_PREFIX = "flyball_v_"
 
 _OWN = ("topology", "clone", "engine", "replica-seed")
 
@@ -48,6 +49,16 @@ def mover_account(workflow: str) -> str:
 def mover_password(seed: str, workflow: str) -> str:
     """The password of ``mover_account(workflow)``, derived as a replica's is."""
     return replica_password(seed, f"mover {workflow}")
+
+
+def reader_account(operation: str) -> str:
+    """The account that compares rows for one ``flyball verify``, while it lives."""
+    return READER_PREFIX + hashlib.sha256(operation.encode()).hexdigest()[:16]
+
+
+def reader_password(seed: str, operation: str) -> str:
+    """The password of ``reader_account(operation)``, derived as a replica's is."""
+    return replica_password(seed, f"reader {operation}")
 
 
 def credentials_name(keyspace: str) -> str:

@@ -13,6 +13,7 @@ _ROUTINES = (
     "6_guard.sql",
     "7_probe.sql",
     "8_reshard.sql",
+    "8_verify.sql",
     "9_grants.sql",
 )
 

@@ -15,9 +15,11 @@ class OperationType(StrEnum):
     ``pause``: touch nothing of the keyspace or shard while this record exists. ``fence``: keep the member out
     of service while this record exists. ``reseed``: make the member anew from another one, once. ``release``:
     members held after an accepted loss may be reseeded. ``adopt``: take the term that the members know where
-    the record is older than they are. About a reshard, which ``workflow`` names: ``pause``: begin no further step while
-    this record exists. ``approve``: let the next cutover happen. ``cancel``: take away all that was made; the sources
-    serve on. ``reverse``: let the sources serve again. ``complete``: give up the way back.
+    the record is older than they are. ``verify``: compare the rows of every replica with its primary's, once, and name
+    rows that stand on a shard to which they do not belong; nothing is changed. About a reshard, which ``workflow``
+    names: ``pause``: begin no further step while this record exists. ``approve``: let the next cutover happen.
+    ``cancel``: take away all that was made; the sources serve on. ``reverse``: let the sources serve again.
+    ``complete``: give up the way back.
     """
 
     PAUSE = "pause"
@@ -25,6 +27,7 @@ class OperationType(StrEnum):
     RESEED = "reseed"
     RELEASE = "release"
     ADOPT = "adopt"
+    VERIFY = "verify"
     APPROVE = "approve"
     CANCEL = "cancel"
     REVERSE = "reverse"
@@ -73,6 +76,20 @@ class ReseedPhase(StrEnum):
     JOINING = "Joining"
 
 
+class ShardVerified(Model):
+    """What a comparison of one shard's members found; ``differences`` empty: they are the same."""
+
+    shard: Label
+    primary: Label
+    replicas: tuple[Label, ...] = Field(default=(), description="the members that were compared with the primary")
+    gtids: str = Field(default="", description="what all of them held when they were seen")
+    tables: int = 0
+    rows: int = 0
+    skipped: tuple[str, ...] = Field(default=(), description="tables that cannot be compared, and why")
+    differences: tuple[str, ...] = Field(default=(), description="what differed, and rows of other shards: the first")
+    differing: int = Field(default=0, description="how many of those were found")
+
+
 class OperationStatus(Model):
     """What came of it: written by the topology service."""
 
@@ -82,6 +99,7 @@ class OperationStatus(Model):
     message: str = ""
     evidence: str = Field(default="", description="for a reseed: the GTIDs that the member gave up")
     steps: tuple[Step, ...] = ()
+    verified: tuple[ShardVerified, ...] = Field(default=(), description="for a verify: what was found, by shard")
 
 
 class Operation(Record):

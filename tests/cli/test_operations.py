@@ -113,3 +113,21 @@ def test_bad_input_is_refused(refused, command):
     refused("FB1011", 2, command)
     if member:
         refused("FB1009", 2, command, "commerce/80-", "nobody")
+
+
+def test_a_comparison_says_where_members_differ_and_ends_with_its_code(flyball, store):
+    found = {"shard": "commerce-80-x", "primary": "commerce-80-x-1", "rows": 7, "differing": 1}
+    step = {"name": "commerce-80-x", "state": "Failed", "evidence": "commerce-80-x-2: orders: 1 row it lacks: (5)"}
+    told = {"outcome": "Refused", "code": "FB4012", "message": "1 difference", "verified": [found], "steps": [step]}
+    store.answer(Operation, RUNNING, told)
+    done = flyball("verify", "commerce/80-")
+    assert done.code == 5
+    assert "1 row it lacks: (5)" in done.out
+    assert "flyball reseed" in done.err
+    assert (only(store).spec.type, only(store).spec.shard) == ("verify", "commerce-80-x")
+
+
+def test_a_comparison_that_nobody_takes_up_is_withdrawn(flyball, store):
+    done = flyball("verify", "commerce", "--timeout", "0.3")
+    assert done.code == 7
+    assert store.all(Operation) == {}

@@ -26,6 +26,7 @@ from flyball.records import Failover, Operation, Shard
 from flyball.records.failover import Outcome as Ended
 from flyball.records.failover import Step as DoneStep
 from flyball.records.failover import StepState
+from flyball.records.operation import OperationType
 from flyball.records.shard import Mode, Phase, Transition
 from flyball.store.port import ConflictError, Records, no_such
 from flyball_topology.budgets import FAILOVERS, Budgets, Kind
@@ -450,6 +451,7 @@ def _touches(operation: Operation, shard: Shard) -> bool:
     return (
         not operation.status.outcome.ended
         and about.workflow is None
+        and about.type is not OperationType.VERIFY
         and about.keyspace == shard.spec.keyspace
         and about.shard in {None, shard.name}
     )

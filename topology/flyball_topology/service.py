@@ -11,7 +11,7 @@ import resource
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -27,6 +27,7 @@ from flyball.leading import Post
 from flyball.logs import configure
 from flyball.loop import Loop
 from flyball.records import Failover, Keyspace, Operation, Shard
+from flyball.records.operation import OperationType
 from flyball.secrets import FileSecrets, Secrets
 from flyball.stability import Backoff
 from flyball.store.kubernetes import KubernetesRecords
@@ -34,6 +35,8 @@ from flyball.store.port import Records
 from flyball.store.sqlite import SqliteRecords
 from flyball_topology import heap
 from flyball_topology.cache import Cache
+from flyball_topology.comparing.readers import Comparer, SqlComparer
+from flyball_topology.comparing.running import Comparisons
 from flyball_topology.controller import ShardController
 from flyball_topology.crashpoints import CrashPoints
 from flyball_topology.crossing.sql_crossing import SqlCrossing
@@ -95,6 +98,8 @@ class Means:
     """Seconds of the clock that ``records`` counts leases by."""
     ports: Callable[[], Ports] | None = None
     """What reshards are carried out with; without, they wait."""
+    comparer: Callable[[], Comparer] | None = None
+    """What members are compared with; without, who asks for that waits."""
     today: Callable[[], datetime] = lambda: datetime.now(UTC)
     random: Random = field(default_factory=Random)
     kept: Kept = field(default_factory=Kept)
@@ -108,7 +113,13 @@ async def run(settings: Settings) -> None:
     server = await _listen(settings.listen, metrics, state)
     logger.info("metrics on %s:%s", *server.sockets[0].getsockname()[:2])
     records, secrets = await _open(settings.place)
-    means = Means(records, lambda: SqlMembers(secrets), metrics, ports=lambda: _ports(records, secrets))
+    means = Means(
+        records,
+        lambda: SqlMembers(secrets),
+        metrics,
+        ports=lambda: _ports(records, secrets),
+        comparer=lambda: SqlComparer(secrets),
+    )
     identity = f"{settings.identity or socket.gethostname()}/{os.getpid()}"
     try:
         while True:
@@ -200,8 +211,9 @@ async def _lead(means: Means, state: "State", members: Sessions) -> None:
     deadlines = Deadlines(observe=5.0, act=60.0, record=5.0)
 
     def touched(record: Failover | Operation) -> None:
+        comparisons.wake()
         resharding.wake(record.spec.keyspace)
-        for key in shards.keys if record.spec.shard is None else (record.spec.shard,):
+        for key in _about(record, shards.keys):
             shards.wake(key)
 
     failovers: Cache[Failover] = Cache(records, Failover, touched)
@@ -253,6 +265,7 @@ async def _lead(means: Means, state: "State", members: Sessions) -> None:
     routes = RoutingController(records, lambda name: tuple(s for s in declared.all() if s.spec.keyspace == name))
     routing = Loop("routing", routes, interval=5.0, deadlines=deadlines, backoff=backoff)
     state.watch(metrics, lambda: len(shards.keys))
+    comparisons = Comparisons(records, means.comparer, operations, keyspaces, declared)
 
     try:
         async with asyncio.TaskGroup() as tasks:
@@ -260,16 +273,27 @@ async def _lead(means: Means, state: "State", members: Sessions) -> None:
             await failovers.synced.wait()
             await operations.synced.wait()
             running += [tasks.create_task(later.run()) for later in (declared, keyspaces)]
-            running += [tasks.create_task(loop.run()) for loop in (shards, routing, resharding)]
+            running += [tasks.create_task(loop.run()) for loop in (shards, routing, resharding, comparisons)]
             await declared.synced.wait()
             members.retain([shard.name for shard in declared.all()])
-            while controller.alone_for() < ALONE_AFTER:  # noqa: ASYNC110 - time passing is no event
-                await asyncio.sleep(INTERVAL)
+            await _until_alone(controller)
             for task in running:
                 task.cancel()
     finally:
         controller.close()
         await resharding.close()
+
+
+def _about(record: Failover | Operation, every: Iterable[str]) -> Iterable[str]:
+    """The shards that have to look at a request. A comparison is nothing that they decide about."""
+    if isinstance(record, Operation) and record.spec.type is OperationType.VERIFY:
+        return ()
+    return every if record.spec.shard is None else (record.spec.shard,)
+
+
+async def _until_alone(controller: ShardController) -> None:
+    while controller.alone_for() < ALONE_AFTER:  # noqa: ASYNC110 - time passing is no event
+        await asyncio.sleep(INTERVAL)
 
 
 class State:

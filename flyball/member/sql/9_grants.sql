@@ -30,6 +30,8 @@ GRANT EXECUTE ON PROCEDURE flyball.end_import TO 'flyball_topology'@'%' $$
 GRANT EXECUTE ON PROCEDURE flyball.await TO 'flyball_topology'@'%' $$
 GRANT EXECUTE ON PROCEDURE flyball.ensure_mover TO 'flyball_topology'@'%' $$
 GRANT EXECUTE ON PROCEDURE flyball.drop_mover TO 'flyball_topology'@'%' $$
+GRANT EXECUTE ON PROCEDURE flyball.ensure_reader TO 'flyball_topology'@'%' $$
+GRANT EXECUTE ON PROCEDURE flyball.drop_readers TO 'flyball_topology'@'%' $$
 GRANT EXECUTE ON PROCEDURE flyball.arm_guards TO 'flyball_topology'@'%' $$
 GRANT EXECUTE ON PROCEDURE flyball.disarm_guards TO 'flyball_topology'@'%' $$
 GRANT EXECUTE ON PROCEDURE flyball.declare_foreign TO 'flyball_topology'@'%' $$

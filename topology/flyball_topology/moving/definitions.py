@@ -114,6 +114,27 @@ def read(link: Link, database: str) -> Definitions:
     :raises MemberError: the server refuses, or goes away.
     """
     where = literal(database)
+    tables = read_tables(link, database)
+    views = link.run(
+        f"SELECT TABLE_NAME FROM information_schema.VIEWS WHERE TABLE_SCHEMA = {where} ORDER BY TABLE_NAME"
+    )
+    made = [_shown(link, database, "VIEW", name) for (name,) in map(_texts, views.rows)]
+    for kind, query in _MADE.items():
+        listed = link.run(query.format(where))
+        made += [_shown(link, database, kind, name) for (name,) in map(_texts, listed.rows) if not name.startswith(OWN)]
+    events = link.run(f"SELECT EVENT_NAME FROM information_schema.EVENTS WHERE EVENT_SCHEMA = {where}")
+    return Definitions(
+        database,
+        link.run("SELECT VERSION()").value,
+        tables,
+        tuple(made),
+        tuple(_texts(row)[0] for row in events.rows),
+    )
+
+
+def read_tables(link: Link, database: str) -> tuple[TableSeen, ...]:
+    """Read the tables' definitions alone, which takes no right but SELECT."""
+    where = literal(database)
     link.run("SET SESSION information_schema_stats_expiry = 0, sql_quote_show_create = 1")
     columns = _grouped(
         link.run(
@@ -134,38 +155,25 @@ def read(link: Link, database: str) -> Definitions:
         ).rows
     )
     found = link.run(
-        "SELECT TABLE_NAME, TABLE_TYPE, ENGINE, TABLE_ROWS, DATA_LENGTH + INDEX_LENGTH FROM information_schema.TABLES "
-        f"WHERE TABLE_SCHEMA = {where} ORDER BY TABLE_NAME"
+        "SELECT TABLE_NAME, ENGINE, TABLE_ROWS, DATA_LENGTH + INDEX_LENGTH FROM information_schema.TABLES "
+        f"WHERE TABLE_SCHEMA = {where} AND TABLE_TYPE = 'BASE TABLE' ORDER BY TABLE_NAME"
     )
-    tables, made = [], []
-    for name, kind, engine, rows, size in map(_texts, found.rows):
-        if kind == "VIEW":
-            made.append(_shown(link, database, "VIEW", name))
-        elif kind == "BASE TABLE":
-            create = _texts(link.run(f"SHOW CREATE TABLE {quote_name(database)}.{quote_name(name)}").rows[0])[1]
-            tables.append(
-                TableSeen(
-                    name,
-                    engine,
-                    tuple(map(_column, columns.get(name, ()))),
-                    _unique(parts.get(name, ())),
-                    create,
-                    tuple(row[1] for row in foreign.get(name, ())),
-                    int(rows or 0),
-                    int(size or 0),
-                )
+    tables = []
+    for name, engine, rows, size in map(_texts, found.rows):
+        create = _texts(link.run(f"SHOW CREATE TABLE {quote_name(database)}.{quote_name(name)}").rows[0])[1]
+        tables.append(
+            TableSeen(
+                name,
+                engine,
+                tuple(map(_column, columns.get(name, ()))),
+                _unique(parts.get(name, ())),
+                create,
+                tuple(row[1] for row in foreign.get(name, ())),
+                int(rows or 0),
+                int(size or 0),
             )
-    for kind, query in _MADE.items():
-        listed = link.run(query.format(where))
-        made += [_shown(link, database, kind, name) for (name,) in map(_texts, listed.rows) if not name.startswith(OWN)]
-    events = link.run(f"SELECT EVENT_NAME FROM information_schema.EVENTS WHERE EVENT_SCHEMA = {where}")
-    return Definitions(
-        database,
-        link.run("SELECT VERSION()").value,
-        tuple(tables),
-        tuple(made),
-        tuple(_texts(row)[0] for row in events.rows),
-    )
+        )
+    return tuple(tables)
 
 
 _MADE = {

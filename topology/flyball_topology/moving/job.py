@@ -15,7 +15,7 @@ from flyball_topology.moving.wire import Link
 if TYPE_CHECKING:
     from flyball_topology.moving.throttle import Limits
 
-_SESSION = (
+SESSION = (
     "SET SESSION sql_mode = 'NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES', time_zone = '+00:00', "
     "net_read_timeout = 600, net_write_timeout = 600, wait_timeout = 28800, group_concat_max_len = 33554432"
 )
@@ -57,11 +57,11 @@ class Job:
 
     def source(self, place: Place) -> Link:
         """A session with a source."""
-        return Link.open(place.target, self.login, self.tls, _SESSION)
+        return Link.open(place.target, self.login, self.tls, SESSION)
 
     def writer(self, place: Place) -> Link:
         """A session that writes to a target, unlogged."""
-        return Link.open(place.target, self.login, self.tls, _SESSION, _UNLOGGED)
+        return Link.open(place.target, self.login, self.tls, SESSION, _UNLOGGED)
 
     def place(self, shard: str) -> Place:
         """The place of a shard, of either side."""

@@ -8,7 +8,7 @@ connection, whatever becomes of the worker. It takes milliseconds where no long 
 does, it is given up soon and tried again, for behind a lock that waits everybody else waits too.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from random import Random
 from time import sleep
 
@@ -29,10 +29,18 @@ _SNAPSHOT = (
 )
 
 
-def open_at_once(control: Link, sessions: Sequence[Link], database: str, tables: Sequence[str]) -> GtidSet:
+def open_at_once(
+    control: Link,
+    sessions: Sequence[Link],
+    database: str,
+    tables: Sequence[str],
+    beside: Callable[[GtidSet], bool] = lambda _taken: True,
+) -> GtidSet:
     """Open a snapshot in each session, all of the same rows.
 
     :param control: another session with the same server; it holds the lock.
+    :param beside: is called with the lock held, and opens snapshots of the same rows elsewhere; ``False`` where it took
+        too long: the lock is let go, and all of it tried again.
     :return: the transactions that the snapshots hold, as far as these tables are concerned.
     :raises MemberError: TIMED_OUT, when the tables were busy each time.
     """
@@ -50,13 +58,22 @@ def open_at_once(control: Link, sessions: Sequence[Link], database: str, tables:
             continue
         try:
             for session in sessions:
-                for statement in _SNAPSHOT:
-                    session.run(statement)
-            return GtidSet.parse(control.run("SELECT @@GLOBAL.gtid_executed").value)
+                open_one(session)
+            taken = GtidSet.parse(control.run("SELECT @@GLOBAL.gtid_executed").value)
+            if beside(taken):
+                return taken
         finally:
             control.run("UNLOCK TABLES")
+        sleep(jitter.uniform(*_PAUSE))
     raise MemberError(
         Code.TIMED_OUT,
         f"{control.target}: a long transaction held one of {len(tables)} tables each time that a snapshot was wanted",
         "See what runs there for so long (SHOW PROCESSLIST), and end it.",
     )
+
+
+def open_one(session: Link) -> None:
+    """Open a snapshot in one session, of what its server holds now."""
+    session.run("ROLLBACK")
+    for statement in _SNAPSHOT:
+        session.run(statement)

@@ -236,6 +236,26 @@ def loading(database: str, table: Table, marks: Marks) -> str:
 
 def digest(database: str, table: Table, where: str) -> str:
     """The statement that gives the count of rows and their joined hash; it warns of what could not be hashed."""
+    return (
+        f"SELECT COUNT(*), HEX(BIT_XOR(UNHEX({_row_hash(table)}))) "
+        f"FROM {place(database, table)} FORCE INDEX (PRIMARY) WHERE {where}"
+    )
+
+
+def row_digests(database: str, table: Table, where: str) -> str:
+    """The statement that gives the key of each row, and its hash."""
+    return (
+        f"SELECT {names(table.key)}, {_row_hash(table)} "
+        f"FROM {place(database, table)} FORCE INDEX (PRIMARY) WHERE {where}"
+    )
+
+
+def keys(database: str, table: Table, where: str) -> str:
+    """The statement that gives the keys of rows."""
+    return f"SELECT {names(table.key)} FROM {place(database, table)} FORCE INDEX (PRIMARY) WHERE {where}"
+
+
+def _row_hash(table: Table) -> str:
     first: list[str] = []
     behind: list[str] = []
     for column in table.columns:
@@ -243,10 +263,7 @@ def digest(database: str, table: Table, where: str) -> str:
         first.append(text)
         if value is not None:
             behind.append(value)
-    row = f"SHA2(CONCAT_WS(',', {', '.join((*first, *behind))}), 256)"
-    return (
-        f"SELECT COUNT(*), HEX(BIT_XOR(UNHEX({row}))) FROM {place(database, table)} FORCE INDEX (PRIMARY) WHERE {where}"
-    )
+    return f"SHA2(CONCAT_WS(',', {', '.join((*first, *behind))}), 256)"
 
 
 def place(database: str, table: Table) -> str:
