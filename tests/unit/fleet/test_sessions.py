@@ -89,8 +89,9 @@ async def test_what_is_in_flight_when_they_come_to_rest_is_given_up_with_its_ses
     watched.model.stop()
     probe = watched.members.probe(watched.shard, watched.primary, lambda: None)
     watched.members.rest()
-    with pytest.raises(SessionLostError):
-        await probe
+    async with asyncio.timeout(20):
+        with pytest.raises(SessionLostError):
+            await probe
     await watched.model.go_on()
     await watched.members.probe(watched.shard, watched.primary, lambda: None)
     assert watched.model.connected == 2
