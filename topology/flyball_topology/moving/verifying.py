@@ -39,6 +39,8 @@ CAUGHT_UP_WITHIN = 60.0
 """Seconds that one side may take to reach the other."""
 ATTEMPTS = 3
 """Tries to see both sides at one GTID set; a channel may be opened anew in between."""
+HOLDS = 5
+"""Times that a channel is told to hold still; the server waits for two seconds each time (rpl_stop_replica_timeout)."""
 PRUNE_TAG = "prune"
 
 
@@ -163,7 +165,7 @@ class Verifying:
         for attempt in range(1, ATTEMPTS + 1):
             sides = _Sides({}, {})
             try:
-                self.feed.hold()
+                self._hold()
                 if self._opened(sides, every):
                     return sides
             except BaseException:
@@ -178,6 +180,17 @@ class Verifying:
             f"{self.job.workflow}: {ATTEMPTS} times the two sides could not be seen at one GTID set",
             "See that nothing else writes to the tables of the consumers.",
         )
+
+    def _hold(self) -> None:
+        """Hold the channels still. An applier that is busy stops when its task is done; until then that is an error."""
+        for left in reversed(range(HOLDS)):
+            try:
+                self.feed.hold()
+            except MemberError as error:
+                if not left or error.code is not Code.MEMBER_REFUSED:
+                    raise
+            else:
+                return
 
     def _opened(self, sides: _Sides, every: Sequence[Lane]) -> bool:
         job = self.job
