@@ -259,7 +259,8 @@ def _replica(view: View, member: MemberView, seen: Snapshot) -> Iterator[Finding
     primary = view.primary.seen if view.primary else None
     if primary is None or view.primary is None:
         return
-    if lacks_purged(primary, seen):
+    before = view.primary.earlier
+    if lacks_purged(primary, seen) and (before is None or lacks_purged(before, seen)):  # nor only a moment apart
         yield Finding(Kind.LACKS_PURGED, member.name)
         return
     if beside.kind is Errant.HOUSEKEEPING:
@@ -276,6 +277,9 @@ def _replica(view: View, member: MemberView, seen: Snapshot) -> Iterator[Finding
 def lacks_purged(primary: Snapshot, seen: Snapshot) -> bool:
     """Whether the member can never connect, for the primary has purged what it lacks. Housekeeping rows that are being
     replicated may be on their way still; where they are not, the primary refuses for want of them all the same.
+
+    A reshard declares what other shards wrote, to the replicas first (rule 21). A replica that was probed just before
+    that, and a primary just after it, look like this for one look: a finding needs the primary's probe before, too.
     """
     purged = primary.purged.without_tag(HOUSEKEEPING) if _receives(seen) else primary.purged
     return not purged.subtract(seen.received).is_empty

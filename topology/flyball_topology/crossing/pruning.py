@@ -9,6 +9,11 @@ from flyball.keyspaceid import KeyKind, sql_expression
 from flyball.session import literal, quote_name
 
 TAG = "prune"
+IMPATIENT = "innodb_lock_wait_timeout = 1, transaction_isolation = 'READ-COMMITTED'"
+BUSY = frozenset({1205, 1213})
+"""A prune that waits for a row gives up soon, and comes again: an applier's worker may hold that row, and wait for its
+turn to commit behind another one that waits for a row of the prune. No server sees that as a deadlock.
+"""
 BATCH = 500
 """Rows that one transaction deletes: it holds up what the channels apply no longer than that."""
 

@@ -19,6 +19,7 @@ from tests.unit.topology.views import (
     chosen,
     dead,
     declared,
+    earlier,
     gtids,
     healthy,
     holding,
@@ -147,6 +148,13 @@ def test_a_former_primarys_tail_is_reseeded_by_itself():
 
 def test_a_member_that_lacks_what_was_purged_is_reseeded():
     assert asked(decide(seeing(holding(healthy(), "m2", gtids(m1="1-3")), "m1", purged=gtids(m1="1-5"))))
+
+
+def test_one_that_was_probed_just_before_both_were_told_of_foreign_transactions_is_not():
+    """A reshard declares them to the replicas first, then to the primary (rule 21)."""
+    view = seeing(holding(healthy(), "m2", gtids(m1="1-5")), "m1", purged=gtids(m1="1-3", m9="1-4"))
+    assert decide(earlier(view, "m1", purged=gtids(m1="1-3"))).step is None
+    assert asked(decide(earlier(view, "m1")))
 
 
 def test_purged_housekeeping_is_no_reason_where_it_may_be_on_its_way():
