@@ -19,7 +19,7 @@ from flyball.member import accounts
 from flyball.records import Shard
 from flyball.records.shard import MemberSpec
 from flyball.secrets import Secrets
-from flyball.session import call
+from flyball.session import ServerError, call
 from flyball.store.port import ConflictError, Records, no_such
 from flyball_topology.crossing import guards, pruning
 from flyball_topology.crossing.looking import MemberLook, line_of, read
@@ -235,10 +235,14 @@ class SqlCrossing:
                 known.kinds[name] = KeyKind.of_column(rows[0]["kind"] or "")
             conditions[name] = pruning.outside(spec.shard_by, known.kinds[name], part)
         deletes = [text for name, each in conditions.items() for text in pruning.delete(name, each)]
-        tagged = f"SET SESSION gtid_next = 'AUTOMATIC:{pruning.TAG}'"
-        await self._sessions.mover(
-            shard, primary, move.workflow, tagged, *deletes, "SET SESSION gtid_next = 'AUTOMATIC'"
-        )
+        tagged = f"SET SESSION gtid_next = 'AUTOMATIC:{pruning.TAG}', {pruning.IMPATIENT}"
+        try:
+            await self._sessions.mover(
+                shard, primary, move.workflow, tagged, *deletes, "SET SESSION gtid_next = 'AUTOMATIC'"
+            )
+        except ServerError as error:
+            if error.errno not in pruning.BUSY:
+                raise
         before = line_of(await self._executed(shard))
         left = 0
         for name, each in conditions.items():
