@@ -1,14 +1,16 @@
 """What a copy brings to its targets, on real servers."""
 
 import contextlib
+import threading
 from typing import Any
 
 import pytest
 
 from flyball.errors import Code, MemberError
 from flyball.gtid import GtidSet
-from flyball.keyspaceid import KeyKind
+from flyball.keyspaceid import KeyKind, keyspace_id
 from flyball.records.keyspace import TableSpec
+from flyball.session import ServerError
 from flyball_topology.crossing import pruning
 from flyball_topology.moving.copying import Copying
 from flyball_topology.moving.definitions import INDEX
@@ -188,3 +190,41 @@ def test_rows_out_of_range_are_found_by_the_index_whatever_the_size_of_the_table
                 plan = link.run(f"EXPLAIN FORMAT=TRADITIONAL {statement}").rows
                 used = {row[6] for row in plan if row[2] == b"big"}  # the column "key" of each look at the table
                 assert used == {INDEX.encode()}, f"{target.name}: {statement}: {plan}"
+
+
+def test_a_prune_that_waits_for_a_row_keeps_no_applier_from_another_one(servers: list[Server]) -> None:
+    make_orders(servers[0], 10)
+    move = split(servers)
+    Copying(move).run()
+    low = servers[1]
+    above = sorted((n for n in range(1000, 1100) if keyspace_id(n) >= 1 << 63), key=keyspace_id)
+    between, pruned, held = above[0], above[1], above[2]
+    row = "INSERT INTO orders VALUES ({0}, {0}, 'slipped in')"
+    low.run(f"USE {DATABASE}", row.format(pruned))
+    ended: list[int] = []
+
+    def prune() -> None:
+        with contextlib.closing(move.source(move.targets[0])) as link:
+            link.run(f"USE {DATABASE}")
+            link.run(f"SET SESSION {pruning.IMPATIENT}")
+            try:
+                link.run(*pruning.delete("orders", pruning.outside("customer", KeyKind.INTEGER, move.targets[0].range)))
+            except ServerError as error:
+                ended.append(error.errno)
+
+    worker, other = low.connect(database=DATABASE), low.connect(database=DATABASE)
+    with contextlib.closing(worker), contextlib.closing(other), worker.cursor() as first, other.cursor() as second:
+        first.execute("BEGIN")
+        first.execute(row.format(held))
+        thread = threading.Thread(target=prune)
+        thread.start()
+        try:
+            waits = "SELECT COUNT(*) FROM performance_schema.data_lock_waits"
+            while thread.is_alive() and not low.ask(waits)[0][0]:
+                pass
+            second.execute("SET SESSION innodb_lock_wait_timeout = 5")
+            second.execute(row.format(between))
+        finally:
+            first.execute("ROLLBACK")
+            thread.join()
+    assert set(ended) <= pruning.BUSY

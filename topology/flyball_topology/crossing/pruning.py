@@ -16,6 +16,9 @@ turn to commit behind another one that waits for a row of the prune. No server s
 """
 BATCH = 500
 """Rows that one transaction deletes: it holds up what the channels apply no longer than that."""
+BATCHES = 10
+"""Transactions of one round at most. Half of what is written to a shard that is split in two slips in at either target:
+a round every few seconds must take away more than that."""
 
 
 def outside(column: str, kind: KeyKind, part: KeyRange) -> tuple[str, ...]:
@@ -43,6 +46,14 @@ def count(table: str, conditions: tuple[str, ...]) -> str:
     """The statement that counts such rows."""
     each = (f"(SELECT COUNT(*) FROM {quote_name(table)} WHERE {condition})" for condition in conditions)
     return f"SELECT {' + '.join(each) or '0'} AS ghosts"
+
+
+def batches(left: int | None) -> int:
+    """How many batches of each table a round has, given the rows that the round before left.
+
+    It is one inside a cutover, where clients wait and there are few.
+    """
+    return BATCHES if left is not None and left > BATCH // 2 else 1
 
 
 def delete(table: str, conditions: tuple[str, ...]) -> tuple[str, ...]:

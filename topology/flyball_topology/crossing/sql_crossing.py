@@ -235,6 +235,7 @@ class SqlCrossing:
                 known.kinds[name] = KeyKind.of_column(rows[0]["kind"] or "")
             conditions[name] = pruning.outside(spec.shard_by, known.kinds[name], part)
         deletes = [text for name, each in conditions.items() for text in pruning.delete(name, each)]
+        deletes *= pruning.batches(known.ghosts)
         tagged = f"SET SESSION gtid_next = 'AUTOMATIC:{pruning.TAG}', {pruning.IMPATIENT}"
         try:
             await self._sessions.mover(

@@ -70,6 +70,10 @@ def test_the_ends_of_a_range_are_told_apart() -> None:
     assert above.endswith(f">= {1 << 63}")
 
 
+def test_a_round_of_prunes_is_as_long_as_what_the_one_before_left_asks_for() -> None:
+    assert [pruning.batches(left) for left in (None, 0, 3, 5000)] == [1, 1, 1, pruning.BATCHES]
+
+
 def test_housekeeping_and_prunes_are_no_part_of_what_a_consumer_must_have() -> None:
     executed = GtidSet.parse(f"{UUID}:1-9:flyball:1-4:prune:1-2,{OTHER}:1-3")
     assert line_of(executed) == GtidSet.parse(f"{UUID}:1-9,{OTHER}:1-3")
