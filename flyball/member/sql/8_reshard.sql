@@ -95,6 +95,9 @@ BEGIN
   CALL flyball.must_be_open(p_term);
   CALL flyball.must_be_import(p_channel);
   CALL flyball.must_be_free(p_database);
+  IF @@GLOBAL.super_read_only THEN  -- an applier would go on all the same, and hold up who holds still for a clone
+    SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = 33002, MESSAGE_TEXT = 'FB3002 this member holds still: nothing is imported';
+  END IF;
   SET v_same = EXISTS (
     SELECT 1 FROM mysql.slave_master_info WHERE channel_name = p_channel AND host = p_host AND port = p_port
       AND user_name = p_user AND user_password = p_password AND ssl_ca = @@GLOBAL.ssl_ca);

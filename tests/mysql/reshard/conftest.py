@@ -7,7 +7,7 @@ import asyncio
 
 import pytest
 
-from flyball.conditions import MEMBERS_RUNNING
+from flyball.conditions import MEMBERS_RUNNING, READY
 from flyball.gtid import GtidSet
 from flyball.member.accounts import credentials_name, mover_account, mover_password, replica_account, replica_password
 from flyball.secrets import FileSecrets
@@ -17,6 +17,7 @@ from flyball_local.home import Home
 from flyball_local.identity import identities
 from flyball_local.ports import HOST
 from flyball_local.up import up
+from tests.mysql.reshard import at_work
 from tests.mysql.waiting import LIMIT
 
 S1, S2 = "commerce-x-80-1", "commerce-x-80-2"
@@ -145,5 +146,25 @@ def start(home, keyspace, connect):
         await two.do(T1, "hold", 1, 0.0)
         await two.app(S1, TABLE)
         return two
+
+    return begin
+
+
+@pytest.fixture
+def serving(home: Home, keyspace):
+    """``await serving(shards=1)``: a keyspace that serves, with all that a user has; its home."""
+
+    async def begin(*, shards: int, replicas: int = 2) -> Home:
+        durability = {"policy": "semi-sync", "acks": 1} if replicas > 1 else {"policy": "none"}
+        wanted = keyspace(
+            shards=shards,
+            replicas=replicas,
+            durability=durability,
+            tables={"orders": {"shardBy": "customer"}},
+            users=[{"name": "app", "ddl": True}],
+            reclaim_policy="Delete",
+        )
+        await up(home, [wanted], background=True, wait=at_work.LIMIT, until=READY)
+        return home
 
     return begin

@@ -2,7 +2,7 @@
 
 import json
 
-from tests.mysql.reshard.conftest import S1, T1, T2
+from tests.mysql.reshard.conftest import S1, T1, T2, TERM
 from tests.mysql.waiting import until
 
 
@@ -71,6 +71,18 @@ async def test_a_former_primary_imports_nothing_any_more(start):
     look = await two.look(T1)
     assert (look["imports"], look["exec_mode"]) == (None, "STRICT")
     assert (await two.probe(T1))["source_port"] == str(two.port(T2))
+
+
+async def test_a_member_that_holds_still_imports_nothing(start):
+    """Its only ack-giver may be being cloned: a commit would wait for that, and the clone for the commit."""
+    two = await start()
+    await two.movers(S1, T1)
+    await two.begin_at(T1, S1)
+    await two.act(T1, "freeze", TERM, 1, 0.0)
+    where = ("127.0.0.1", two.port(S1), two.account, two.password, "commerce")
+    assert "holds still" in await two.refused(T1, "import", "move-s", *where)
+    await two.act(T1, "thaw", TERM)
+    await two.import_from(T1, S1)
 
 
 async def test_an_import_of_an_older_version_is_refused(start):

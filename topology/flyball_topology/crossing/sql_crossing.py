@@ -33,6 +33,8 @@ STEP = "switch"
 """What the journal row of a cutover is called."""
 LOOK_AGAIN = 2.0
 """Seconds after which members that are not primaries are asked again whether they are prepared."""
+OTHERS_WITHIN = 1.0
+"""Seconds that such a member has to answer: one that hangs keeps nobody from seeing its primary."""
 TRIES = 5
 """Tries of a write of a record that others write too."""
 
@@ -42,6 +44,7 @@ class _Known:
     """Of one shard: what its other members told, and when; its rows out of range, and where they were counted."""
 
     others: dict[str, MemberLook] = field(default_factory=dict)
+    silent: dict[str, str] = field(default_factory=dict)
     at: float = float("-inf")
     ghosts: int | None = None
     counted_at: GtidSet | None = None
@@ -63,24 +66,24 @@ class SqlCrossing:
 
     # --- looking ------------------------------------------------------------------------------------------
 
-    async def look(self, move: Move, shard: str) -> ShardSeen:
+    async def look(self, move: Move, shard: str, *, primary_alone: bool = False) -> ShardSeen:
         """The shard's primary, then those that its channels come from: what it lacks is never told too small."""
         here = move.shard(shard)
         primary = _primary(here)
         known = self._known.setdefault((move.workflow, shard), _Known())
         others = [member for member in here.spec.members if member.name != primary.name]
-        if self._clock() - known.at < LOOK_AGAIN:
+        if primary_alone or self._clock() - known.at < LOOK_AGAIN:
             others = []
-        mine, *rest = await asyncio.gather(
-            self._ask(move, here, primary), *(self._ask(move, here, m) for m in others), return_exceptions=True
-        )
+        asked = (_within(self._ask(move, here, member)) for member in others)
+        mine, *rest = await asyncio.gather(self._ask(move, here, primary), *asked, return_exceptions=True)
         if isinstance(mine, BaseException):
             raise mine
         if mine.opened != here.status.reign.term or mine.uuid != here.status.reign.uuid:
             raise MemberError(Code.MEMBER_REFUSED, f"{primary.name} is not open under term {here.status.reign.term}")
         if others:
-            found = zip(others, rest, strict=True)
-            known.others = {member.name: one for member, one in found if isinstance(one, MemberLook)}
+            found = {member.name: one for member, one in zip(others, rest, strict=True)}
+            known.others = {name: one for name, one in found.items() if isinstance(one, MemberLook)}
+            known.silent = {name: _why(one) for name, one in found.items() if isinstance(one, BaseException)}
             known.at = self._clock()
         producers = [one for one in _neighbours(move, here) if one.status.reign.term]
         theirs = await asyncio.gather(*(self._executed(one) for one in producers), return_exceptions=True)
@@ -113,10 +116,12 @@ class SqlCrossing:
             term=here.status.reign.term,
             writable=not (mine.read_only or mine.super_read_only or mine.offline),
             frozen=mine.read_only,
+            still=mine.super_read_only,
             executed=mine.executed,
             line=mine.line,
             strays=strays,
             movers=frozenset(name for name, one in everyone.items() if one.has_mover and one.mover_may_write),
+            silent=known.silent,
             guarded=all(one.guards >= wanted for one in everyone.values()),
             channels=channels,
             ghosts=known.ghosts if known.counted_at == mine.line else None,
@@ -160,7 +165,8 @@ class SqlCrossing:
             case acts.Thaw() | acts.Open():
                 await self._primary(shard, call("serve", *stamp))
             case acts.CatchUp():
-                await self._primary(shard, call("await", act.holds, act.wait))
+                holds = act.holds or str(line_of(await self._executed(move.shard(act.producer))))
+                await self._primary(shard, call("await", holds, act.wait))
             case acts.Journal():
                 await self._primary(shard, call("journal_move", act.term, move.workflow, STEP))
             case acts.DeclareForeign():
@@ -328,6 +334,23 @@ class SqlCrossing:
 def channel_of(workflow: str, producer: str) -> str:
     """The name of the channel that brings a producer's rows: MySQL allows 64 characters."""
     return f"move-{hashlib.sha256(f'{workflow} {producer}'.encode()).hexdigest()[:16]}"
+
+
+def _why(error: BaseException) -> str:
+    """Why a member did not answer.
+
+    :raises BaseException: the error itself, where a member had no part in it.
+    """
+    if isinstance(error, FlyballError):
+        return error.message
+    if isinstance(error, TimeoutError):
+        return f"no answer within {OTHERS_WITHIN:g} s"
+    raise error
+
+
+async def _within(work: Awaitable[MemberLook]) -> MemberLook:
+    async with asyncio.timeout(OTHERS_WITHIN):
+        return await work
 
 
 def _primary(shard: Shard) -> MemberSpec:

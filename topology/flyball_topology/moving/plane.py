@@ -27,6 +27,7 @@ from flyball.session import Login
 from flyball_topology.moving import building, definitions, notes, refusals
 from flyball_topology.moving.copying import COPY
 from flyball_topology.moving.job import Job, Place
+from flyball_topology.moving.kept import KeptLinks
 from flyball_topology.moving.wire import Link
 from flyball_topology.moving.worker import VERIFY, described
 from flyball_topology.reaching import believing, target_of
@@ -72,7 +73,7 @@ class MovingPlane:
         self._workers: dict[str, _Worker] = {}
         self._hear: Callable[[str], None] = lambda _keyspace: None
         self._threads = ThreadPoolExecutor(8, thread_name_prefix="moving")
-        self._fingerprints: dict[str, str] = {}
+        self._links = KeptLinks()
 
     def tell_ends_to(self, hear: Callable[[str], None]) -> None:
         """Have somebody hear of each work that ends, by its keyspace: what comes next need not wait for a look."""
@@ -127,6 +128,11 @@ class MovingPlane:
             {shard.name: members for shard, members in zip(move.targets, seeded, strict=True)},
         )
 
+    async def definitions(self, move: Move) -> str:
+        """See :class:`~flyball_topology.reshard.port.DataPlane`."""
+        job, _ = await self._job(move, move.sources, ())
+        return await self._fingerprint(job)
+
     async def copy(self, move: Move) -> None:
         """Start a worker that copies, unless one is at it."""
         await self._start(move, COPY, move.sources, move.targets)
@@ -165,6 +171,7 @@ class MovingPlane:
             with contextlib.suppress(ProcessLookupError):
                 worker.process.kill()
         self._threads.shutdown(wait=False, cancel_futures=True)
+        self._links.close()
 
     # --- looks --------------------------------------------------------------------------------------------
 
@@ -303,13 +310,8 @@ class MovingPlane:
         return Place(shard.name, KeyRange.parse(shard.spec.range), target_of(member))
 
     async def _on(self, job: Job, place: Place, use: Callable[[Link], T]) -> T:
-        """Do something over a short-lived session, in a thread."""
-
-        def opened() -> T:
-            with contextlib.closing(job.source(place)) as link:
-                return use(link)
-
-        return await asyncio.get_running_loop().run_in_executor(self._threads, opened)
+        """Do something over a kept session, in a thread; what is done is safe to repeat."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._links.use, job, place, use)
 
 
 @dataclass(frozen=True, slots=True)

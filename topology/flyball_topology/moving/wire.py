@@ -105,6 +105,10 @@ class Link:
                 _, _, data = packet[1:].partition(b"\0")
                 self._send(packets.scramble(login.password, data[:20] or greeting.nonce))
 
+    def answers_within(self, seconds: float) -> None:
+        """Hold the server to another limit than ``STATEMENT_WITHIN``: a stopped one neither answers nor hangs up."""
+        self._stream.settimeout(seconds)
+
     def run(self, sql: str) -> Result:
         """Run one statement and read all of its rows.
 

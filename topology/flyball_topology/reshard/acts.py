@@ -71,10 +71,12 @@ class Thaw(Act):
 
 @dataclass(frozen=True, slots=True)
 class CatchUp(Act):
-    """Wait at most ``wait`` seconds until the channel from ``producer`` has applied ``holds``."""
+    """Wait at most ``wait`` seconds until the channel from ``producer`` has applied ``holds``; where that is empty,
+    all that the producer holds as the act begins.
+    """
 
     producer: str
-    holds: str
+    holds: str = ""
     wait: float = 0.5
 
 

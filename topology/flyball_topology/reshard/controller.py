@@ -11,11 +11,11 @@ was begun, when a cutover may be tried again.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from flyball.controller import Outcome, describe
 from flyball.decision import Decision
@@ -24,15 +24,15 @@ from flyball.records import Keyspace, Metadata, Operation, Reshard, Shard
 from flyball.records.keyspace import ShardRoute
 from flyball.records.operation import OperationType
 from flyball.records.reshard import Stage
-from flyball.records.shard import Access
 from flyball.store.port import ConflictError, Records, no_such
 from flyball_topology.cache import Cache
 from flyball_topology.crashpoints import CrashPoints
-from flyball_topology.reshard.acts import Prune
+from flyball_topology.reshard.acts import Act, OpenChannel, Prune
 from flyball_topology.reshard.decide import decide_reshard
-from flyball_topology.reshard.port import Crossing, DataPlane
+from flyball_topology.reshard.port import Crossing, DataPlane, Move
 from flyball_topology.reshard.seen import Checked, CopySeen, ShardSeen
 from flyball_topology.reshard.steps import AccessChange, Job, ReshardStep
+from flyball_topology.reshard.telling import awaiting
 from flyball_topology.reshard.view import ReshardView, move_of
 from flyball_topology.steps import OperationChange
 
@@ -51,6 +51,10 @@ TRIES = 5
 IN_A_PAUSE = {Stage.SWITCHING, Stage.UNDOING, Stage.SWITCHING_BACK, Stage.UNDOING_BACK}
 
 
+class _Failure(Exception):  # noqa: N818 - told on, as text
+    """An act failed."""
+
+
 @dataclass(slots=True)
 class _Memory:
     stage: Stage | None = None
@@ -59,14 +63,17 @@ class _Memory:
     failures: int = 0
     checked: Checked | None = None
     copied: CopySeen | None = None
-    """What the data plane told once the producers were frozen."""
+    """What the data plane told once all producers were frozen; void as soon as one is not."""
     jobs: set[Job] = field(default_factory=set)
     begun: dict[Job, tuple[int, float]] = field(default_factory=dict)
     """How often each work was begun without coming to its end, and when last."""
     undone_at: float | None = None
+    opened_at: float = float("-inf")
     pruned_at: float = float("-inf")
     told_at: float = float("-inf")
     view: ReshardView | None = None
+    last: str = ""
+    """The step that the pass before took."""
 
 
 class ReshardController:
@@ -119,6 +126,7 @@ class ReshardController:
             checked=memory.checked,
             jobs=frozenset(memory.jobs),
             job_rest={job: _left(at, times, now) for job, (times, at) in memory.begun.items()},
+            opened_age=now - memory.opened_at,
             pruned_age=now - memory.pruned_at,
             told_age=now - memory.told_at,
         )
@@ -141,9 +149,11 @@ class ReshardController:
         except ConflictError as error:
             logger.info("%s: %s: %s has changed meanwhile; looking again", key, step.name, error.current.name)
             return Outcome.CHANGED
+        begun = self._clock()
         failure = await self._do(memory, view, step)
         self._crash_points.reach(step.name)
-        logger.info("%s: %s", key, step.name, extra={"workflow": key, "step": step.name})
+        took = round((self._clock() - begun) * 1000, 1)
+        logger.info("%s: %s", key, step.name, extra={"workflow": key, "step": step.name, "milliseconds": took})
         memory.failures = memory.failures + 1 if failure else 0
         memory.failure = failure
         if failure and (view.stage not in IN_A_PAUSE or memory.failures > 1):
@@ -159,13 +169,20 @@ class ReshardController:
         /,
     ) -> None:
         """Tell what is awaited, where that is another thing than what was told."""
-        if view is None or outcome is Outcome.CHANGED or view.reshard.status.outcome.ended:
+        memory = self._memory.get(key)
+        if view is None or memory is None or view.reshard.status.outcome.ended:
+            return
+        name = decision.step.name if decision.step is not None else ""
+        again = outcome is Outcome.CHANGED and name == memory.last
+        memory.last = name
+        if outcome is Outcome.CHANGED and (not again or view.stage in IN_A_PAUSE):
             return
         failed = (describe(outcome),) if isinstance(outcome, Exception) else ()
-        awaited = (*((decision.why,) if decision.why else ()), *decision.awaited, *failed)
-        if awaited == view.reshard.status.awaited:
+        begun = (f"{name}, again and again",) if again else ()
+        awaited = (*((decision.why,) if decision.why else ()), *decision.awaited, *begun, *failed)
+        status = awaiting(view.reshard.status, awaited)
+        if status == view.reshard.status:
             return
-        status = view.reshard.status.model_copy(update={"awaited": awaited})
         with suppress(ConflictError):  # the next pass tells it
             await self._records.replace_status(view.reshard.model_copy(update={"status": status}))
 
@@ -183,7 +200,10 @@ class ReshardController:
         seeds = {member: one for target in targets if (found := self._seeds(target)) for member, one in found.items()}
         move = view.move
         asked = [shard for shard in move.shards if shard.status.reign.term]
-        looks = (_within(self._crossing.look(move, shard.name)) for shard in asked)
+        if _is_swapped(view):
+            return replace(view, seeds=seeds)
+        hasty = view.stage in IN_A_PAUSE
+        looks = (_within(self._crossing.look(move, shard.name, primary_alone=hasty)) for shard in asked)
         told = await asyncio.gather(self._copied(view), *looks, return_exceptions=True)
         copied, *answers = told
         seen: dict[str, ShardSeen] = {}
@@ -203,26 +223,21 @@ class ReshardController:
                 raise copied
             unseen["the data plane"] = describe(copied)
         known = copied if isinstance(copied, CopySeen) else None
+        if hasty and not all(one.name in seen and seen[one.name].frozen for one in _producers(view)):
+            known = self._memory[view.name].copied = None
         return replace(view, seeds=seeds, seen=seen, unseen=unseen, copied=known)
 
     async def _copied(self, view: ReshardView) -> CopySeen | None:
         """What the data plane tells, once there is something to ask about.
 
-        Inside a write pause it is asked once: after a pass that saw every producer frozen. From then on no definition
-        changes.
+        Inside a write pause it is not asked: the definitions were read once every producer was frozen, and have not
+        changed since.
         """
         if view.missing or not all(shard.status.reign.term for shard in view.targets):
             return None
-        if view.stage not in IN_A_PAUSE:
-            return await _within(self._data.look(view.move))
-        memory = self._memory[view.name]
-        producers = view.sources if view.stage in {Stage.SWITCHING, Stage.UNDOING} else view.targets
-        before = memory.view.seen if memory.view is not None and memory.view.stage is view.stage else {}
-        if not all(one.access is Access.FROZEN and one.name in before and before[one.name].frozen for one in producers):
-            return None
-        if memory.copied is None:
-            memory.copied = await _within(self._data.look(view.move))
-        return memory.copied
+        if view.stage in IN_A_PAUSE:
+            return self._memory[view.name].copied
+        return await _within(self._data.look(view.move))
 
     async def _shards(self, routes: Iterable[ShardRoute]) -> tuple[tuple[Shard, ...], tuple[str, ...]]:
         found, missing = [], []
@@ -328,25 +343,41 @@ class ReshardController:
             self._operations.put(await self._records.replace_status(updated))
 
     async def _do(self, memory: _Memory, view: ReshardView, step: ReshardStep) -> str:
-        """Do the acts at the same time, or the job; how it failed, if it did."""
+        """Do the acts at the same time, then what follows and the job; how it failed, if it did."""
         move = move_of(view.reshard, view.keyspace, view.sources, view.targets)
-        works = [self._crossing.act(move, act) for act in step.acts]
-        if view.stage in IN_A_PAUSE:
-            works = [_within(work, ACT_WITHIN) for work in works]
+        failures = await self._all(step, [self._acts(move, view, (act,)) for act in step.acts])
+        if failures:
+            return "; ".join(failures)
+        works = [self._acts(move, view, acts) for acts in _by_shard(step.then)]
+        if step.job is not None:
+            works.append(self._work(memory, view, step.job))
+        failures = await self._all(step, works)
+        if any(isinstance(act, Prune) for act in (*step.acts, *step.then)):
+            memory.pruned_at = self._clock()
+        if any(isinstance(act, OpenChannel) for act in step.acts):
+            memory.opened_at = self._clock()
+        return "; ".join(failures)
+
+    async def _acts(self, move: Move, view: ReshardView, acts: Iterable[Act]) -> None:
+        """One after another."""
+        for act in acts:
+            work = self._crossing.act(move, act)
+            try:
+                await (_within(work, ACT_WITHIN) if view.stage in IN_A_PAUSE else work)
+            except (FlyballError, TimeoutError) as error:
+                raise _Failure(f"{act.shard}: {describe(error)}") from error
+
+    async def _all(self, step: ReshardStep, works: list[Coroutine[Any, Any, None]]) -> list[str]:
+        """At the same time; what failed."""
         failures = []
-        for act, result in zip(step.acts, await asyncio.gather(*works, return_exceptions=True), strict=True):
-            if isinstance(result, FlyballError | TimeoutError):
-                failures.append(f"{step.name}: {act.shard}: {describe(result)}")
+        for result in await asyncio.gather(*works, return_exceptions=True):
+            if isinstance(result, _Failure):
+                failures.append(f"{step.name}: {result}")
+            elif isinstance(result, FlyballError | TimeoutError):
+                failures.append(f"{step.name}: {describe(result)}")
             elif isinstance(result, BaseException):
                 raise result
-        if any(isinstance(act, Prune) for act in step.acts):
-            memory.pruned_at = self._clock()
-        if step.job is not None:
-            try:
-                await self._work(memory, view, step.job)
-            except FlyballError as error:
-                failures.append(f"{step.name}: {describe(error)}")
-        return "; ".join(failures)
+        return failures
 
     async def _work(self, memory: _Memory, view: ReshardView, job: Job) -> None:
         move = view.move
@@ -362,6 +393,8 @@ class ReshardController:
                 await self._data.verify(move, reverse=job is Job.VERIFY_BACK)
             case Job.STOP:
                 await self._data.stop(move)
+            case Job.DEFINITIONS:
+                memory.copied = CopySeen(fingerprint=await _within(self._data.definitions(move)))
             case Job.CLEAN:
                 for shard in view.targets if view.stage is Stage.COMPLETING else view.sources:
                     if shard.name in view.seen and not view.seen[shard.name].clean:
@@ -375,6 +408,24 @@ def _premises(shard: Shard) -> tuple[object, ...]:
     """
     status = shard.status
     return (shard.metadata.uid, status.access, status.version, status.reign.term, status.transition)
+
+
+def _is_swapped(view: ReshardView) -> bool:
+    """Whether a cutover has swapped the routing: what follows needs no look, and clients wait for it."""
+    forth, back = view.stage is Stage.SWITCHING, view.stage is Stage.SWITCHING_BACK
+    return (forth and view.targets_serve) or (back and view.sources_serve)
+
+
+def _producers(view: ReshardView) -> tuple[Shard, ...]:
+    return view.sources if view.stage in {Stage.SWITCHING, Stage.UNDOING} else view.targets
+
+
+def _by_shard(acts: Iterable[Act]) -> list[list[Act]]:
+    """By shard, in their order."""
+    found: dict[str, list[Act]] = {}
+    for act in acts:
+        found.setdefault(act.shard, []).append(act)
+    return list(found.values())
 
 
 def _left(since: float | None, times: int, now: float) -> float:

@@ -13,6 +13,7 @@ that is a write of the same record, so one of the two loses, and whoever reads t
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from flyball.errors import Code
 from flyball.records import Shard
@@ -20,16 +21,20 @@ from flyball.records.failover import StepState
 from flyball.records.keyspace import KeyspaceStatus, ReshardClaim, ShardGtids
 from flyball.records.operation import OperationType
 from flyball.records.reshard import Stage, StepName
-from flyball.records.shard import Access, ShardAccess
-from flyball_topology.reshard.acts import Act, CatchUp, Freeze, Journal, Prune, Thaw
-from flyball_topology.reshard.steps import AccessChange, ReshardStep
-from flyball_topology.reshard.telling import Deciding, marked, take, wait
+from flyball.records.shard import Access, LagClass, ShardAccess
+from flyball_topology.diagnose import class_of
+from flyball_topology.reshard.acts import CatchUp, Freeze, Journal, Prune, Thaw
+from flyball_topology.reshard.seen import ChannelSeen, ShardSeen
+from flyball_topology.reshard.steps import AccessChange, Job, ReshardStep
+from flyball_topology.reshard.telling import Deciding, holds_still, marked, take, wait
 from flyball_topology.reshard.view import ReshardView, Sides
 
 SWITCH_WITHIN = 4.0
 """Seconds between the first held write and the swap; then the producers serve on."""
 CLOSE_BEHIND = 0.5
 """Seconds of lag at most when a cutover begins. What is missing then has to be applied inside the write pause."""
+PRUNED_LATELY = 1.0
+"""Seconds since rows out of range were pruned, at most, when a cutover begins."""
 SOON = 0.05
 
 
@@ -41,8 +46,11 @@ def gate(view: ReshardView, sides: Sides) -> Deciding:
         return wait(view, "a cutover begins only when it can end at once", hindrance, again=SOON)
     unproven = [one for one in sides.consumers if view.seen[one.name].journal != one.status.reign.term]
     if unproven:
-        acts = tuple(Journal(one.name, one.status.reign.term) for one in unproven)
-        return take(view, ReshardStep("commit journal rows", acts=acts), "a consumer must be able to commit")
+        journals = tuple(Journal(one.name, one.status.reign.term) for one in unproven)
+        return take(view, ReshardStep("commit journal rows", acts=journals), "a consumer must be able to commit")
+    if view.pruned_age > PRUNED_LATELY:  # what is pruned now need not be inside the write pause
+        acts = tuple(Prune(one.name, one.status.reign.term) for one in sides.consumers)
+        return take(view, ReshardStep("prune", acts=acts), "a cutover begins with next to no rows out of range")
     stage = Stage.SWITCHING_BACK if sides.back else Stage.SWITCHING
     status = marked(view, step_of(sides), StepState.RUNNING, stage=stage, code="", message="")
     step = ReshardStep("begin to switch", status=status, keyspace=armed(view))
@@ -58,18 +66,13 @@ def switch(view: ReshardView, sides: Sides) -> Deciding:
     frozen = ShardAccess(mode=Access.FROZEN, by=view.name)
     to_freeze = [one for one in sides.producers if one.status.access != frozen]
     if to_freeze:
-        step = ReshardStep(
-            f"freeze {names(to_freeze)}",
-            accesses=tuple(AccessChange(one, frozen) for one in to_freeze),
-            acts=tuple(Freeze(one.name, one.status.reign.term) for one in to_freeze),
-        )
+        step = replace(_freeze(view, sides, to_freeze), accesses=tuple(AccessChange(one, frozen) for one in to_freeze))
         return take(view, step, "clients hold, and the producers take no writes any more")
     if away := [one.name for one in (*sides.producers, *sides.consumers) if one.name not in view.seen]:
         return wait(view, "what does not answer cannot be known", *(f"{one} to answer" for one in away), again=SOON)
     open_still = [one for one in sides.producers if not view.seen[one.name].frozen]
     if open_still:
-        acts: tuple[Act, ...] = tuple(Freeze(one.name, one.status.reign.term) for one in open_still)
-        return take(view, ReshardStep(f"freeze {names(open_still)}", acts=acts), "a producer takes writes still")
+        return take(view, _freeze(view, sides, open_still), "a producer takes writes still")
     behind = [pair for pair in sides.pairs if _is_behind(view, *pair)]
     if behind:
         catching = tuple(CatchUp(c.name, c.status.reign.term, p.name, str(view.seen[p.name].line)) for p, c in behind)
@@ -83,9 +86,23 @@ def switch(view: ReshardView, sides: Sides) -> Deciding:
     if view.has_other_definitions:
         return _begin_to_undo(view, sides, "a table's definition has changed")
     if view.copied is None or view.copied.fingerprint != view.reshard.status.fingerprint:
-        return wait(view, "whether the tables are as they were is not known", "the data plane's answer", again=0.001)
+        step = ReshardStep("read the definitions", job=Job.DEFINITIONS)
+        return take(view, step, "whether the tables are as they were is not known")
     step = ReshardStep("swap the routing", keyspace=_swapped(view, sides))
     return take(view, step, f"{names(sides.consumers)} hold all that {names(sides.producers)} hold")
+
+
+def _freeze(view: ReshardView, sides: Sides, producers: list[Shard]) -> ReshardStep:
+    """Freeze these; where that freezes the last of them, go on at once with all that is to be done then."""
+    step = ReshardStep(
+        f"freeze {names(producers)}", acts=tuple(Freeze(one.name, one.status.reign.term) for one in producers)
+    )
+    rest = [view.seen.get(one.name) for one in sides.producers if one not in producers]
+    if not all(one is not None and one.frozen for one in rest):
+        return step
+    catching = tuple(CatchUp(c.name, c.status.reign.term, p.name) for p, c in sides.pairs)
+    pruning = tuple(Prune(one.name, one.status.reign.term) for one in sides.consumers)
+    return replace(step, then=(*catching, *pruning), job=Job.DEFINITIONS)
 
 
 def undo(view: ReshardView, sides: Sides) -> Deciding:
@@ -103,6 +120,10 @@ def undo(view: ReshardView, sides: Sides) -> Deciding:
         return take(view, step, "the cutover did not come to its end")
     if (thawing := thaw(view, sides.producers)) is not None:
         return thawing
+    if Job.OUTDATE not in view.jobs:  # a leader may sleep before it freezes whom nobody has frozen yet
+        raised = tuple(AccessChange(one, one.status.access) for one in sides.producers)
+        step = ReshardStep("make void what was decided before", accesses=raised, job=Job.OUTDATE)
+        return take(view, step, "a freeze must not come late")
     known = view.reshard.status
     told = known.step(step_of(sides))
     evidence = told.evidence if told is not None else ""
@@ -125,12 +146,17 @@ def thaw(view: ReshardView, shards: tuple[Shard, ...]) -> Deciding | None:
     closed = [
         one
         for one in shards
-        if one.serves and one.name in view.seen and not view.seen[one.name].writable and one.status.transition is None
+        if one.serves and one.status.transition is None and one.name in view.seen and _is_shut(view.seen[one.name])
     ]
     if not closed:
         return None
     acts = tuple(Thaw(one.name, one.status.reign.term) for one in closed)
     return take(view, ReshardStep(f"thaw {names(closed)}", acts=acts), "it serves by its record, and is closed")
+
+
+def _is_shut(seen: ShardSeen) -> bool:
+    """Closed to applications, and not because the shard holds still for reasons of its own."""
+    return not seen.writable and not seen.still
 
 
 def step_of(sides: Sides) -> StepName:
@@ -191,14 +217,24 @@ def _hindrance(view: ReshardView, sides: Sides) -> str | None:
         if one.name not in view.seen:
             return f"{one.name} to answer ({view.unseen.get(one.name, 'not asked yet')})"
     for producer, consumer in sides.pairs:
+        still = next((one.name for one in (producer, consumer) if view.seen[one.name].still), "")
+        if still:
+            return holds_still(still)
         channel = view.seen[consumer.name].channels.get(producer.name)
         if channel is None or not channel.runs:
-            return f"the channel from {producer.name} to {consumer.name}"
+            error = f" ({channel.error})" if channel is not None and channel.error else ""
+            return f"the channel from {producer.name} to {consumer.name}{error}"
         if channel.lacks is None:
             return f"what {consumer.name} lacks of {producer.name} to be known"
         if not channel.lacks.is_empty and (channel.lag is None or channel.lag > CLOSE_BEHIND):
-            return f"{consumer.name} to be close behind {producer.name}"
+            return f"{consumer.name} to be close behind {producer.name} (lag: {_lag(channel)})"
     return None
+
+
+def _lag(channel: ChannelSeen) -> str:
+    """The lag in classes: a status changes only when the state does."""
+    lag = class_of(channel.lag)
+    return f"over {CLOSE_BEHIND:g} s" if lag is LagClass.OK else lag.value
 
 
 def _is_behind(view: ReshardView, producer: Shard, consumer: Shard) -> bool:

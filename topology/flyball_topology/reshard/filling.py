@@ -24,7 +24,7 @@ from flyball_topology.reshard import cutover, leaving
 from flyball_topology.reshard.acts import Clean, Guard, OpenChannel, PrepareMovers, Prune
 from flyball_topology.reshard.seen import ChannelSeen, Work, WorkSeen
 from flyball_topology.reshard.steps import AccessChange, Job, ReshardStep
-from flyball_topology.reshard.telling import Deciding, begun, is_done, marked, take, text_of, wait
+from flyball_topology.reshard.telling import Deciding, begun, holds_still, is_done, marked, take, text_of, wait
 from flyball_topology.reshard.view import ReshardView, Sides
 from flyball_topology.steps import OperationChange
 
@@ -32,6 +32,8 @@ LOOK = 1.0
 """Seconds until the next look while a long work goes on."""
 SOON = 0.2
 """The same where only a moment is missing."""
+OPEN_EVERY = 2.0
+"""Seconds between two tries to have channels run that do not."""
 PRUNE_EVERY = 5.0
 """Seconds between two rounds of pruning while channels stream."""
 TELL_EVERY = 2.0
@@ -151,15 +153,8 @@ def _provision(view: ReshardView) -> Deciding | None:
         return changing
     if (away := _silent(view, [shard.name for shard in (*view.sources, *view.targets)])) is not None:
         return away
-    acts = tuple(
-        PrepareMovers(shard.name, shard.status.reign.term)
-        for shard in (*view.sources, *view.targets)
-        if not view.seen[shard.name].movers.issuperset(member.name for member in shard.spec.members)
-    )
-    if acts:
-        return take(
-            view, ReshardStep("make the movers' accounts", acts=acts), "rows are moved by an account of its own"
-        )
+    if (preparing := _prepare(view)) is not None:
+        return preparing
     guards = tuple(Guard(s.name, s.status.reign.term) for s in view.sources if not view.seen[s.name].guarded)
     if guards:
         return take(
@@ -169,6 +164,27 @@ def _provision(view: ReshardView) -> Deciding | None:
         evidence = ", ".join(f"{shard.name}: {shard.status.reign.primary}" for shard in view.targets)
         done = marked(view, StepName.PROVISION, StepState.DONE, evidence)
         return take(view, ReshardStep("note the provision", status=done), "every target reigns")
+    return None
+
+
+def _prepare(view: ReshardView) -> Deciding | None:
+    """The movers' account is on every member of both sides: each of them may become a primary."""
+    acts, away = [], []
+    for shard in (*view.sources, *view.targets):
+        seen = view.seen[shard.name]
+        lacking = {member.name for member in shard.spec.members} - seen.movers
+        cloned = {name for name in lacking if _is_made_anew(view, name)}
+        if lacking and seen.still:
+            away.append(holds_still(shard.name))
+        elif lacking - seen.silent.keys() - cloned:
+            acts.append(PrepareMovers(shard.name, shard.status.reign.term))
+        away += [f"{name} to replicate again" for name in sorted(cloned)]
+        away += [f"{name} to answer ({seen.silent[name]})" for name in sorted(lacking & seen.silent.keys() - cloned)]
+    if acts:
+        step = ReshardStep("make the movers' accounts", acts=tuple(acts))
+        return take(view, step, "rows are moved by an account of its own")
+    if away:
+        return wait(view, "each member needs the movers' account: it may become a primary", *away, again=LOOK)
     return None
 
 
@@ -211,9 +227,13 @@ def _seed(view: ReshardView) -> Deciding | None:
     for target in view.targets:
         seeded = copied.seeded.get(target.name, frozenset())
         for member in target.spec.members:
-            if member.name in seeded or member.name == target.status.reign.primary:
-                continue
             asked = view.seeds.get(member.name)
+            if member.name == target.status.reign.primary:
+                continue
+            if member.name in seeded:  # it holds the rows; what streams would wait for it to acknowledge
+                if _is_made_anew(view, member.name):
+                    awaited.append(f"{member.name} to replicate again")
+                continue
             if asked is None or asked.status.outcome.ended:
                 spec = OperationSpec(
                     type=OperationType.RESEED,
@@ -233,6 +253,14 @@ def _seed(view: ReshardView) -> Deciding | None:
         done = marked(view, StepName.COPY, StepState.DONE, f"{rows} rows", progress=copied.copy.progress, eta=None)
         return take(view, ReshardStep("note the copy", status=done), "every member of the targets holds the rows")
     return None
+
+
+def _is_made_anew(view: ReshardView, member: str) -> bool:
+    """Whether a clone of the member has not come to its end: it has a promise to make, and a source to follow, before
+    anything else is asked of it.
+    """
+    asked = view.seeds.get(member)
+    return asked is not None and not asked.status.outcome.ended
 
 
 def seed_name(member: str) -> str:
@@ -263,10 +291,15 @@ def stream(view: ReshardView, sides: Sides) -> Deciding | None:
         if (channel := view.seen[consumer.name].channels.get(producer.name)) is None
         or not (channel.runs or _is_held(view, channel))
     ]
+    if waiting := [consumer.name for _, consumer, _ in broken if view.seen[consumer.name].still]:
+        return wait(view, "what a channel brings could not be committed now", *map(holds_still, waiting), again=SOON)
     if broken:
         errors = [f"{consumer.name}: {channel.error}" for _, consumer, channel in broken if channel and channel.error]
         opening = tuple(OpenChannel(c.name, c.status.reign.term, p.name) for p, c, _ in broken)
         why = "; ".join(errors) or "what is written meanwhile must follow"
+        if view.opened_age < OPEN_EVERY and all(channel is not None for _, _, channel in broken):
+            texts = (f"the channel from {producer.name} to {consumer.name} to run" for producer, consumer, _ in broken)
+            return wait(view, why, *texts, again=SOON)
         return take(view, ReshardStep("open the channels", acts=opening), why)
     ghosts = tuple(Prune(one.name, one.status.reign.term) for one in sides.consumers if view.seen[one.name].ghosts != 0)
     if ghosts and view.pruned_age > PRUNE_EVERY:  # the last of them are pruned inside the cutover

@@ -91,12 +91,14 @@ def _open(view: ReshardView) -> Deciding | None:
         return take(view, step, "the routing points to the targets")
     shut = [one for one in view.targets if one.name in view.seen and not view.seen[one.name].writable]
     if shut:
-        acts = tuple(Open(one.name, one.status.reign.term) for one in shut if one.status.transition is None)
+        able = [one for one in shut if one.status.transition is None and not view.seen[one.name].still]
+        acts = tuple(Open(one.name, one.status.reign.term) for one in able)
         if acts:
             return take(
                 view, ReshardStep("open the targets", acts=acts), "a target serves by its record, and is closed"
             )
-        return wait(view, "a primary changes", *(f"{one.name} to reign" for one in shut), again=0.2)
+        texts = (f"{one.name} to take writes" for one in shut)
+        return wait(view, "a primary changes, or holds still", *texts, again=0.2)
     if not is_done(view, StepName.SWITCH_WRITES):
         if away := [one.name for one in view.targets if one.name not in view.seen]:
             return wait(view, "a target does not answer", *(f"{name} to answer" for name in away), again=0.2)

@@ -74,6 +74,13 @@ class DataPlane(Protocol):
         """How far the copy and the verification are; one round trip a shard."""
         ...
 
+    async def definitions(self, move: Move) -> str:
+        """The fingerprint of the sources' definitions now, over sessions that are kept, since clients wait for it.
+
+        Empty where it cannot be read; something else where the sources differ from one another.
+        """
+        ...
+
     async def copy(self, move: Move) -> None:
         """Have a worker copy what is not copied yet, indexes included; returns at once. Where one is at it already,
         nothing is done.
@@ -102,9 +109,10 @@ class DataPlane(Protocol):
 class Crossing(Protocol):
     """The members of both sides."""
 
-    async def look(self, move: Move, shard: str) -> ShardSeen:
+    async def look(self, move: Move, shard: str, *, primary_alone: bool = False) -> ShardSeen:
         """The shard's primary now, under the reign that its record shows; one round trip.
 
+        :param primary_alone: what its other members told before will do: nobody waits for them inside a write pause.
         :raises MemberError: it does not answer, or is not open under that reign.
         """
         ...

@@ -117,11 +117,14 @@ class ShardSeen:
     :param term: the reign under which it was asked; a shard whose primary does not answer is not in the view.
     :param writable: applications could write: both read-only flags are OFF, and it is not offline.
     :param frozen: applications cannot write: ``read_only`` is ON, so whatever they had open cannot commit any more.
+    :param still: nobody writes, channels neither: ``super_read_only`` is ON. That is the shard's own business (its only
+        other member is being cloned, say, and a commit would wait for it), and no reshard's to end.
     :param executed: everything that the primary has executed.
     :param line: the part of it that a consumer must have: without housekeeping, without prunes.
     :param strays: transactions that a channel or a snapshot brought here from a producer whose present line lacks them
         (rule 19); by producer shard.
     :param movers: members on which the movers' account is ready; all of them before anything is moved.
+    :param silent: members besides the primary that did not answer, and why.
     :param guarded: the triggers against changes of the sharding key are on every table.
     :param channels: of the reshard, by the shard that they come from.
     :param ghosts: rows out of the shard's range; ``None`` where they were not counted since the last channel event.
@@ -133,10 +136,12 @@ class ShardSeen:
     term: int
     writable: bool = False
     frozen: bool = False
+    still: bool = False
     executed: GtidSet = field(default_factory=GtidSet)
     line: GtidSet = field(default_factory=GtidSet)
     strays: Mapping[str, GtidSet] = field(default_factory=dict)
     movers: frozenset[str] = frozenset()
+    silent: Mapping[str, str] = field(default_factory=dict)
     guarded: bool = False
     channels: Mapping[str, ChannelSeen] = field(default_factory=dict)
     ghosts: int | None = None

@@ -24,6 +24,8 @@ class Job(Enum):
     VERIFY_BACK = "compare the sources with the targets"
     STOP = "end the workers"
     CLEAN = "take away notes and indexes"
+    OUTDATE = "make void what was decided before"
+    DEFINITIONS = "read the tables' definitions once more"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,9 @@ class AccessChange:
 class ReshardStep:
     """What one pass does.
 
-    ``name`` is what people read.
+    ``name`` is what people read. ``then`` is done once all of ``acts`` have succeeded, at the same time as the job:
+    what the next look would find missing, at the price of a look inside the write pause. Nothing rests on it before it
+    is seen.
     """
 
     name: str
@@ -47,6 +51,7 @@ class ReshardStep:
     accesses: tuple[AccessChange, ...] = ()
     operations: tuple[OperationChange, ...] = ()
     acts: tuple[Act, ...] = ()
+    then: tuple[Act, ...] = ()
     job: Job | None = None
 
     def __str__(self) -> str:

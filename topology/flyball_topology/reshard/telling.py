@@ -6,7 +6,7 @@ from flyball.decision import Decision
 from flyball.errors import Code
 from flyball.records import Operation
 from flyball.records.failover import Outcome, Step, StepState
-from flyball.records.reshard import ReshardStatus, StepName
+from flyball.records.reshard import ReshardStatus, Stage, StepName
 from flyball_topology.reshard.steps import ReshardStep
 from flyball_topology.reshard.view import ReshardView
 from flyball_topology.steps import OperationChange
@@ -58,9 +58,29 @@ def marked(
 def begun(view: ReshardView, name: StepName, evidence: str = "") -> ReshardStatus | None:
     """The status with the step running, if it is not told like that already."""
     step = view.reshard.status.step(name)
-    if step is not None and step.state is StepState.RUNNING and step.evidence == evidence:
+    if step is not None and step.state is StepState.RUNNING and evidence in {"", step.evidence}:
         return None
     return marked(view, name, StepState.RUNNING, evidence)
+
+
+def awaiting(status: ReshardStatus, awaited: tuple[str, ...]) -> ReshardStatus:
+    """The status with what is awaited; beside the step that runs, too, while targets are filled."""
+    running = next((one for one in reversed(status.steps) if one.state is StepState.RUNNING), None)
+    changes: dict[str, object] = {"awaited": awaited}
+    if running is not None and running.name in _FILLING and status.stage is Stage.MOVING:
+        told = running.model_copy(update={"evidence": "; ".join(awaited)})
+        changes["steps"] = tuple(told if one is running else one for one in status.steps)
+    return status.model_copy(update=changes)
+
+
+_FILLING = {StepName.CHECK, StepName.PROVISION, StepName.COPY, StepName.STREAM, StepName.VERIFY}
+
+
+def holds_still(name: str) -> str:
+    """What is awaited of a shard whose primary takes nothing, for reasons of its own: a commit of ours would wait there
+    for a member that is being cloned, and the clone for the commit.
+    """
+    return f"{name} to take writes again: it holds still"
 
 
 def is_done(view: ReshardView, name: StepName) -> bool:

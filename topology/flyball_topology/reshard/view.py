@@ -49,6 +49,7 @@ class ReshardView:
     :param rest: seconds until the next cutover may be tried.
     :param jobs: what the data plane has done for the present stage, by this service.
     :param job_rest: seconds until the same long work may be begun once more, by job.
+    :param opened_age: seconds since channels were opened last, by this service.
     :param pruned_age: seconds since rows out of range were pruned last, by this service.
     :param told_age: seconds since progress was noted last, by this service.
     """
@@ -72,6 +73,7 @@ class ReshardView:
     rest: float = 0.0
     jobs: frozenset[Job] = frozenset()
     job_rest: Mapping[Job, float] = field(default_factory=dict)
+    opened_age: float = inf
     pruned_age: float = inf
     told_age: float = inf
 

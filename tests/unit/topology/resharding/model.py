@@ -230,6 +230,9 @@ class ModelDataPlane:
         seeded = {target.name: frozenset(ground.primaries[target.name].seeded) for target in move.targets}
         return CopySeen(WorkSeen(work, progress=progress), verified, fingerprint=ground.fingerprint, seeded=seeded)
 
+    async def definitions(self, move: Move) -> str:
+        return self.ground.fingerprint
+
     async def copy(self, move: Move) -> None:
         if self.ground.worker == self.life and self.ground.copying:
             return
@@ -290,7 +293,7 @@ class ModelCrossing:
     def __init__(self, ground: Ground) -> None:
         self.ground = ground
 
-    async def look(self, move: Move, shard: str) -> ShardSeen:
+    async def look(self, move: Move, shard: str, *, primary_alone: bool = False) -> ShardSeen:
         one = self.ground.of(shard)
         channels = {
             name: ChannelSeen(

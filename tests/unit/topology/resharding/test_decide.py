@@ -7,9 +7,10 @@ import pytest
 
 from flyball.errors import Code
 from flyball.gtid import GtidSet
+from flyball.records import Metadata, Operation
 from flyball.records.failover import Outcome, StepState
 from flyball.records.keyspace import Approval, ReshardClaim
-from flyball.records.operation import OperationType
+from flyball.records.operation import OperationSpec, OperationStatus, OperationType
 from flyball.records.reshard import Stage, StepName, Verified
 from flyball.records.shard import Access, Mode, Phase, ShardAccess, Transition
 from flyball_topology.reshard import acts
@@ -116,6 +117,12 @@ def test_with_nothing_lacking_the_cutover_begins_armed():
     assert step.acts == ()
 
 
+SEEDING = Operation(
+    metadata=Metadata(name=f"seed-{LOWER}-2"),
+    spec=OperationSpec(type=OperationType.RESEED, keyspace="commerce", shard=LOWER, member=f"{LOWER}-2"),
+    status=OperationStatus(outcome=Outcome.RUNNING),
+)
+
 WAITS: dict[str, tuple[Lack, str]] = {
     "a target is not made": (lambda v: replace(v, missing=(UPPER,)), f"shard {UPPER}"),
     "a primary changes": (lambda v: with_shard(v, SOURCE, transition=CHANGING), SOURCE),
@@ -131,6 +138,38 @@ WAITS: dict[str, tuple[Lack, str]] = {
         f"{LOWER} to be close behind",
     ),
     "lag unknown": (lambda v: with_seen(v, LOWER, channels={SOURCE: channel(MORE, None)}), "close behind"),
+    "a channel that was opened a moment ago": (
+        lambda v: replace(with_seen(v, LOWER, channels={SOURCE: channel(runs=False)}), opened_age=0.5),
+        f"the channel from {SOURCE} to {LOWER} to run",
+    ),
+    "a clone that does not replicate yet": (
+        lambda v: replace(v, seeds={f"{LOWER}-2": SEEDING}),
+        f"{LOWER}-2 to replicate again",
+    ),
+    "an account on a clone that has made no promise yet": (
+        lambda v: replace(with_seen(v, LOWER, movers=frozenset({f"{LOWER}-1"})), seeds={f"{LOWER}-2": SEEDING}),
+        f"{LOWER}-2 to replicate again",
+    ),
+    "a member that is away": (
+        lambda v: with_seen(v, LOWER, movers=frozenset({f"{LOWER}-1"}), silent={f"{LOWER}-2": "it is being cloned"}),
+        f"{LOWER}-2 to answer (it is being cloned)",
+    ),
+    "a channel to a shard that holds still": (
+        lambda v: with_seen(v, LOWER, channels={}, still=True, frozen=True),
+        f"{LOWER} to take writes again",
+    ),
+    "an account on a shard that holds still": (
+        lambda v: with_seen(v, LOWER, movers=frozenset(), still=True, frozen=True),
+        f"{LOWER} to take writes again",
+    ),
+    "a source that holds still": (
+        lambda v: with_seen(v, SOURCE, still=True, writable=False),
+        f"{SOURCE} to take writes again",
+    ),
+    "lag in a class": (
+        lambda v: with_seen(v, LOWER, channels={SOURCE: channel(MORE, 20.0)}),
+        "lag: over 10 s",
+    ),
     "an undone cutover": (lambda v: replace(v, rest=3.0), "after a rest"),
     "approval": (lambda v: with_spec(v, approval=Approval.MANUAL), f"flyball workflow approve {NAME}"),
     "a pause of the keyspace": (lambda v: replace(v, pause="the keyspace is paused"), "paused"),
@@ -270,6 +309,25 @@ def test_freezing_writes_the_record_with_the_act():
     assert step.acts == (acts.Freeze(SOURCE, 1),)
 
 
+def test_freezing_the_last_producer_goes_on_at_once_with_all_that_is_to_be_done_then():
+    step = step_of(with_seen(view_at(Stage.SWITCHING), SOURCE, frozen=False))
+    pairs = [(LOWER, SOURCE), (UPPER, SOURCE)]
+    caught_up = [acts.CatchUp(consumer, 1, producer) for consumer, producer in pairs]
+    assert step.then == (*caught_up, acts.Prune(LOWER, 1), acts.Prune(UPPER, 1))
+    assert step.job is Job.DEFINITIONS
+
+
+def test_while_another_producer_is_not_known_to_be_frozen_nothing_follows_a_freeze():
+    view = with_seen(view_at(Stage.SWITCHING_BACK), LOWER, frozen=False)
+    step = step_of(with_shard(view, UPPER, access=None))
+    assert (step.acts, step.then, step.job) == ((acts.Freeze(UPPER, 1),), (), None)
+
+
+def test_what_the_tables_are_is_read_after_the_freeze_where_it_is_not_known():
+    step = step_of(replace(view_at(Stage.SWITCHING), copied=None))
+    assert (step.job, step.keyspace) == (Job.DEFINITIONS, None)
+
+
 GIVES_UP: dict[str, Lack] = {
     "an act failed": lambda v: replace(v, failure="freeze: no answer"),
     "it takes too long": lambda v: replace(v, stage_age=SWITCH_WITHIN + 0.1),
@@ -304,7 +362,10 @@ def test_undoing_disarms_first_then_opens_then_says_so():
     step = step_of(view)
     assert step.acts == (acts.Thaw(SOURCE, 1),)
     assert [one.access for one in step.accesses] == [None]
-    step = step_of(with_seen(with_shard(view, SOURCE, access=None), SOURCE, writable=True))
+    view = with_seen(with_shard(view, SOURCE, access=None), SOURCE, writable=True)
+    step = step_of(view)
+    assert (step.job, [one.access for one in step.accesses]) == (Job.OUTDATE, [None])
+    step = step_of(replace(view, jobs=frozenset({Job.OUTDATE})))
     assert step.status is not None
     assert (step.status.stage, step.status.cutovers) == (Stage.MOVING, 1)
     assert step.status.code == Code.CUTOVER_UNDONE.number

@@ -11,6 +11,7 @@ async def _comparing(service: Service, world: World) -> None:
 
 
 def _hold(world: World, error: str = "") -> None:
+    world.ground.now += 10.0  # long after they were opened
     for primary in world.ground.primaries.values():
         for channel in primary.channels.values():
             channel.held, channel.error = True, error

@@ -42,3 +42,17 @@ async def test_it_is_reversed_under_load_and_the_targets_go(before: int, after: 
     assert keyspace.status.reshard is None
     assert all(shard.status.access is None and shard.serves for shard in (await world.shards()).values())
     assert keyspace.name == NAME
+
+
+@pytest.mark.parametrize(("before", "after"), [(1, 2), (2, 1), (2, 3)])
+async def test_clients_wait_for_a_freeze_and_a_swap_and_for_nothing_else(before: int, after: int):
+    world = await new_world(before)
+    await world.declare(after)
+    names = []
+    async with Service(world) as service:
+        await world.engine()
+        while not names or not names[-1].startswith("note the cutover"):
+            done = await service.one_pass()
+            names.append(done.decision.step.name if done.decision.step is not None else "wait")
+    held = names[names.index("begin to switch") + 1 :]
+    assert [name.split()[0] for name in held] == ["freeze", "swap", "open", "note"]
