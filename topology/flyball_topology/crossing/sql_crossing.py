@@ -132,7 +132,10 @@ class SqlCrossing:
     async def _ask(self, move: Move, shard: Shard, member: MemberSpec) -> MemberLook:
         account = accounts.mover_account(move.workflow)
         statement = call("probe_reshard", move.workflow, account, shard.spec.database)
-        return read((await self._sessions.topology(shard, member, statement))[0])
+        rows = await self._sessions.topology(shard, member, statement)
+        if not rows:  # it is about to end: a clone has just replaced what it held
+            raise MemberError(Code.MEMBER_UNREACHABLE, f"{member.name} answers with nothing")
+        return read(rows[0])
 
     async def _executed(self, shard: Shard) -> GtidSet:
         rows = await self._sessions.topology(shard, _primary(shard), "SELECT @@GLOBAL.gtid_executed AS executed")
