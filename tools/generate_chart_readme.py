@@ -31,8 +31,9 @@ kubectl apply -f examples/commerce.yaml
 - **Upgrading** brings the kinds up to date with the components. It restarts no member of any keyspace.
 - **Uninstalling** leaves keyspaces, their members and the kinds where they are: what runs goes on serving, and nobody
   fails it over. Delete the keyspaces first if they are to go.
-- **Keyspaces** are looked after in the release's own namespace. One more namespace is one more release
-  (`--set crds.install=false,userRoles.enabled=false` from the second one on).
+- **Keyspaces** are looked after in the release's own namespace. One more namespace is one more release. What belongs to
+  the whole cluster, the kinds and the roles for people, is kept by the release that made it: the others find it there
+  and leave it. Who installs may have no right to look for it: `--set crds.install=false,userRoles.enabled=false`.
 - **Rights**: the topology service reads no Secret but the one of each keyspace that the operator gives it by name. The
   operator reads and writes Secrets in the release's namespace, and has no right outside it but to look at nodes and
   storage classes, which can be taken from it.

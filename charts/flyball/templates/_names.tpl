@@ -36,3 +36,18 @@ runAsUser: 65532
 runAsGroup: 65532
 seccompProfile: {type: RuntimeDefault}
 {{- end }}
+
+{{/*
+Says "true" where an object of the whole cluster is there and is not this release's: another one made it, or a person.
+Call with a list of the root, the API version, the kind and the name. Without a cluster nothing is there.
+*/}}
+{{- define "flyball.isAnothers" -}}
+{{- $release := (index . 0).Release -}}
+{{- $there := lookup (index . 1) (index . 2) "" (index . 3) -}}
+{{- if $there -}}
+{{- $by := $there.metadata.annotations | default dict -}}
+{{- if or (ne (get $by "meta.helm.sh/release-name") $release.Name) (ne (get $by "meta.helm.sh/release-namespace") $release.Namespace) -}}
+true
+{{- end -}}
+{{- end -}}
+{{- end }}

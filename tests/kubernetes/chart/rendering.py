@@ -52,3 +52,7 @@ class Helm:
         given.write_text(yaml.safe_dump(values))
         command = [self.program, *words, str(CHART), "--values", str(given)]
         return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    def command(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run Helm for something that needs no chart."""
+        return subprocess.run([self.program, *words], capture_output=True, text=True, check=False)
