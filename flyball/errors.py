@@ -84,6 +84,7 @@ class Code(Enum):
     API_AWAY = ("FB6007", "the API server cannot be reached, or cannot answer now; a write may have landed")
     API_UNKNOWN_KIND = ("FB6008", "the API server does not serve that kind of object")
     NO_CLUSTER = ("FB6009", "there is no kubeconfig and no service account to reach a cluster with")
+    DEFINITIONS_OLD = ("FB6010", "the cluster's definitions are older than this program, and lack what it has to keep")
 
     @property
     def number(self) -> str:

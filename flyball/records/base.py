@@ -79,6 +79,8 @@ class Record(Model):
     """A record of any kind; the kinds derive from it and narrow ``spec`` and ``status``."""
 
     kind: ClassVar[str]
+    shown: ClassVar[frozenset[str]] = frozenset()
+    """Parts of the status that only people read: a store whose definitions are older may do without them."""
 
     metadata: Metadata
 

@@ -254,6 +254,7 @@ class Keyspace(Record):
     """A logical database, split into shards by a sharding key."""
 
     kind: ClassVar[str] = "Keyspace"
+    shown: ClassVar[frozenset[str]] = frozenset({"overview"})
 
     spec: KeyspaceSpec
     status: KeyspaceStatus = KeyspaceStatus()

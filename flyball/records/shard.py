@@ -226,6 +226,14 @@ class DecisionStatus(Model):
     awaited: tuple[str, ...] = ()
 
 
+class ShardOverview(Model):
+    """The members in short, for people who look at many shards at once; nobody decides by it."""
+
+    members: str = Field(default="", description="how many serve or replicate, of those declared: 2/3")
+    lag: str = Field(default="", description="the worst lag of a replica")
+    errant: str = Field(default="", description="members that hold transactions which the shard's line does not")
+
+
 class ShardStatus(Model):
     """The measurement, written by the topology service alone.
 
@@ -258,6 +266,7 @@ class ShardStatus(Model):
     durability: DurabilitySpec | None = Field(default=None, description="what is in force; follows the spec's")
     durability_next: DurabilitySpec | None = Field(default=None, description="what is being put in force")
     decision: DecisionStatus = DecisionStatus()
+    overview: ShardOverview = ShardOverview()
     conditions: tuple[Condition, ...] = ()
 
     def issue_of(self, term: int) -> str:
@@ -270,6 +279,7 @@ class Shard(Record):
     """One key range, served by one primary and its replicas."""
 
     kind: ClassVar[str] = "Shard"
+    shown: ClassVar[frozenset[str]] = frozenset({"overview"})
 
     spec: ShardSpec
     status: ShardStatus = ShardStatus()

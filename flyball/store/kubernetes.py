@@ -26,6 +26,7 @@ from flyball.records import Record
 from flyball.secrets import Secrets
 from flyball.store import changes
 from flyball.store import kubernetes_objects as objects
+from flyball.store.kubernetes_definitions import Definitions
 from flyball.store.kubernetes_lease import Clocks, Leases
 from flyball.store.kubernetes_refusals import meaning
 from flyball.store.port import (
@@ -71,6 +72,7 @@ class KubernetesRecords:
         self._now = now
         self._ended = asyncio.Event()
         self._leases = Leases(api, namespace, Clocks(clock, now), self._ended)
+        self._definitions = Definitions(clock)
         self._kept: OrderedDict[tuple[str, str], Object] = OrderedDict()
 
     @classmethod
@@ -131,7 +133,8 @@ class KubernetesRecords:
         kind = type(record)
         while True:
             try:
-                made = await self._api.create(of_record(kind), objects.to_object(record, self._namespace))
+                wanted = objects.to_object(record, self._namespace)
+                made = await self._definitions.write(kind, wanted, lambda it: self._api.create(of_record(kind), it))
             except ClusterError as error:
                 if error.code is not Code.API_EXISTS:
                     raise meaning(error) from error
@@ -189,7 +192,11 @@ class KubernetesRecords:
                 return current
             fresh = True  # nothing would change; whether it still stands is to be seen
         try:
-            made = await self._api.replace(of_record(kind), written(stands, changed), subresource=subresource)
+            made = await self._definitions.write(
+                kind,
+                written(stands, changed),
+                lambda it: self._api.replace(of_record(kind), it, subresource=subresource),
+            )
         except ClusterError as error:
             self._kept.pop((kind.kind, record.name), None)
             raise await self._refusal(error, kind, record.name, revision) from error

@@ -57,6 +57,8 @@ class KeyspaceController:
         self._glances = glances
         self._told: set[str] = set()
         self._keyspaces: dict[str, Keyspace] = {}
+        self._not_kept: dict[str, tuple[KeyspaceStatus, KeyspaceStatus]] = {}
+        """What a store with older definitions made nothing of: the status that stands, and the one that was written."""
 
     def tell(self, key: str) -> None:
         """Something of the keyspace has changed: the next look is at the server, which knows it for certain."""
@@ -79,6 +81,7 @@ class KeyspaceController:
             self._keyspaces[key] = view.keyspace
         else:
             self._keyspaces.pop(key, None)
+            self._not_kept.pop(key, None)
         return view
 
     def decide(self, key: str, view: View) -> Decision[Step]:
@@ -115,13 +118,18 @@ class KeyspaceController:
         if isinstance(view, Gone):
             return False
         decision = self.decide(key, view)
-        return decision.step is None and _status(view, decision) == view.keyspace.status
+        return decision.step is None and self._is_told(view.keyspace, _status(view, decision))
 
     async def _write(self, keyspace: Keyspace, status: KeyspaceStatus) -> None:
-        if status == keyspace.status:
+        if self._is_told(keyspace, status):
             return
         with contextlib.suppress(ConflictError):  # the next pass sees what changed, and says it then
-            await self._records.replace_status(keyspace.model_copy(update={"status": status}))
+            stands = await self._records.replace_status(keyspace.model_copy(update={"status": status}))
+            if stands.status != status:
+                self._not_kept[keyspace.name] = stands.status, status
+
+    def _is_told(self, keyspace: Keyspace, status: KeyspaceStatus) -> bool:
+        return status == keyspace.status or self._not_kept.get(keyspace.name) == (keyspace.status, status)
 
 
 def _status(view: KeyspaceView, decision: Decision[Step]) -> KeyspaceStatus:

@@ -248,8 +248,11 @@ class ShardController:
         memory.published = told
         if status != memory.shard.status:
             memory.rests, memory.published = False, None
+            before = memory.shard.metadata.revision
             with suppress(ConflictError):  # whoever was first wakes this shard again
                 memory.shard = await self._records.replace_status(memory.shard.model_copy(update={"status": status}))
+                if memory.shard.metadata.revision == before:
+                    memory.published = told  # the store keeps no more of it (its definitions are older)
 
     def glance(self, key: str, done: Callable[[bool], None], /) -> bool:
         """Probe the members of a shard that was as it should be, and tell whether nothing is new (``quiet.py``)."""

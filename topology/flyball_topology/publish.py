@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from flyball.decision import Decision
+from flyball.overview import overview_of_members
 from flyball.records.base import Condition
 from flyball.records.shard import DecisionStatus, Intent, MemberStatus, Release, Role, ShardStatus
 from flyball_topology.diagnose import diagnose, lag_class
@@ -59,10 +60,12 @@ def _state(view: View, member: MemberView) -> tuple[object, ...]:
 def publish(view: View, decision: Decision[Step]) -> ShardStatus:
     """The shard's status with members, findings, decision and conditions as they are now."""
     findings = diagnose(view)
+    members = tuple(member_status(view, member) for member in view.members.values())
     return view.shard.status.model_copy(
         update={
             "observed_generation": view.shard.metadata.generation,
-            "members": tuple(member_status(view, member) for member in view.members.values()),
+            "members": members,
+            "overview": overview_of_members(members),
             "findings": tuple(str(finding) for finding in findings),
             "decision": DecisionStatus(
                 wanted=decision.wanted,

@@ -9,6 +9,7 @@ from flyball.attempts import Attempts
 from flyball.kubernetes.resources import PODS, SERVICES
 from flyball.kubernetes.secrets import KubernetesSecrets
 from flyball.records import Failover, Keyspace, Shard
+from flyball.records.keyspace import Overview
 from flyball.records.shard import Reign
 from flyball.stability import Backoff
 from flyball.store import Added
@@ -137,3 +138,28 @@ async def test_endpoints_move_before_anything_else_is_asked(watching, told):
     roles = {name: pod["metadata"]["labels"][naming.ROLE] for name, pod in watching.world.pods().items()}
     assert roles["commerce-x-x-2"] == naming.PRIMARY
     assert list(roles.values()).count(naming.PRIMARY) == 1
+
+
+async def test_what_a_store_with_older_definitions_drops_is_written_once(watching, monkeypatch):
+    records, written = watching.world.records, []
+    keep = records.replace_status
+
+    async def replace_status(record):
+        written.append(record)
+        return await keep(
+            record.model_copy(update={"status": record.status.model_copy(update={"overview": Overview()})})
+        )
+
+    monkeypatch.setattr(records, "replace_status", replace_status)
+    await replace_status(await watching.world.keyspace())
+    await watching.watch()
+    for _ in range(3):
+        assert await watching.world.operate() is False
+    assert len(written) == 2, "ours, and once the operator's"
+    watching.calls.clear()
+    assert await watching.world.operate() is False
+    assert watching.calls == [], "a glance is enough again"
+    await watching.world.edit(mysql={"image": "mysql:9.8"})
+    await watching.watch()
+    await watching.world.operate()
+    assert len(written) > 2, "what is new is told"

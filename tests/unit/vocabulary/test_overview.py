@@ -2,8 +2,9 @@
 
 import pytest
 
-from flyball.overview import overview_of
+from flyball.overview import overview_of, overview_of_members
 from flyball.records import Keyspace, Shard
+from flyball.records.shard import MemberStatus, ShardOverview
 
 
 def keyspace(**status) -> Keyspace:
@@ -39,3 +40,17 @@ def test_a_reshard_comes_before_a_change_of_primary() -> None:
     claimed = keyspace(reshard={"workflow": "shop-to-4"})
     assert overview_of(claimed, [changing]).workflow == "shop-to-4"
     assert overview_of(keyspace(), [shard()]).workflow == ""
+
+
+def test_a_shards_members_are_told_in_one_line() -> None:
+    def member(number: int, role: str = "Replica", **seen: str) -> MemberStatus:
+        return MemberStatus.model_validate({"name": f"m{number}", "role": role, **seen})
+
+    members = [
+        member(1, "Primary"),
+        member(2, lag="over 1 s"),
+        member(3, "Isolated", errant="u:7"),
+        member(4, lag="ok"),
+    ]
+    assert overview_of_members(members) == ShardOverview(members="3/4", lag="over 1 s", errant="m3")
+    assert overview_of_members([]) == ShardOverview(members="0/0")

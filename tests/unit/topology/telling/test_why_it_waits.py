@@ -4,6 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from flyball.records import Shard
+from flyball.records.shard import ShardOverview
+from flyball.store.memory import MemoryRecords
 from flyball_topology.decide import decide
 from flyball_topology.diagnose import CONNECTING_FOR, diagnose
 from flyball_topology.findings import Kind
@@ -12,6 +15,7 @@ from flyball_topology.view import Tried
 from tests.unit.topology.scenarios import Scenario, begin
 from tests.unit.topology.service import Effects, Fate, Service
 from tests.unit.topology.views import NOW, acts, gtids, healthy, member, on_channel, with_received
+from tests.unit.topology.world import SHARD
 
 
 def found(view, name):
@@ -30,6 +34,27 @@ async def test_what_made_the_last_try_fail_stands_beside_the_next_one():
     assert waits.decision.step is None
     assert "let m2 follow m1: m2: " in waits.decision.awaited[0]
     assert "the connection broke" in waits.decision.awaited[0]
+
+
+async def test_what_a_store_with_older_definitions_drops_is_written_once(monkeypatch):
+    run = await begin(Scenario("a replica is stopped"))
+    keep, written = MemoryRecords.replace_status, []
+
+    async def replace_status(self, record):
+        written.append(record)
+        status = record.status.model_copy(update={"overview": ShardOverview()})
+        return await keep(self, record.model_copy(update={"status": status}))
+
+    monkeypatch.setattr(MemoryRecords, "replace_status", replace_status)
+    await run.records.replace_status(await run.records.get(Shard, SHARD))
+    async with Service(run.world, run.records) as service:
+        for _ in range(5):
+            await service.one_pass()
+        before = len(written)
+        for _ in range(5):
+            await service.one_pass()
+    assert len(written) == before
+    assert written[-1].status.overview.members == "3/3"
 
 
 def cannot_apply():
