@@ -5,8 +5,11 @@ from importlib import import_module
 import pytest
 
 from tests.simulation.caught import CAUGHT, NOT_SHOWN
+from tests.simulation.costs import COSTS
 from tests.simulation.drawing import draw
 from tests.simulation.mutants import MUTANTS, catch
+from tests.simulation.patching import patched
+from tests.simulation.run import simulate
 from tests.simulation.schedules import SHOW
 
 FALLBACK = 300
@@ -24,8 +27,20 @@ def test_a_rule_that_is_taken_out_is_missed_where_its_course_of_events_happens(m
     assert catch(MUTANTS[mutant], (SHOW[mutant],)) is not None
 
 
+@pytest.mark.parametrize("mutant", COSTS, ids=": ".join)
+def test_a_rule_that_is_taken_out_costs_something(mutant: tuple[str, str]) -> None:
+    cost = COSTS[mutant]
+    plan = cost.plan(": ".join(mutant))
+    sound = simulate(plan)
+    with patched(MUTANTS[mutant]):
+        without = simulate(plan)
+    assert sound.is_good
+    assert without.is_good
+    assert (cost.counted(sound), cost.counted(without)) == (cost.sound, cost.mutant)
+
+
 def test_every_mutant_is_caught_or_it_is_said_why_not() -> None:
-    assert sorted([*CAUGHT, *SHOW, *NOT_SHOWN]) == sorted(MUTANTS)
+    assert sorted([*CAUGHT, *SHOW, *COSTS, *NOT_SHOWN]) == sorted(MUTANTS)
     assert all(NOT_SHOWN.values())
 
 
