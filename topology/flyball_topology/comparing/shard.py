@@ -206,8 +206,7 @@ def _applied(link: Link, gtids: str, within: float) -> bool:
 def _chunks(link: Link, database: str, table: Table) -> Iterator[Chunk]:
     low: Key = ()
     while True:
-        bound = link.run(chunks.next_bound(database, table, low, ROWS)).rows
-        chunk = Chunk(low, chunks.literals(table, bound[0]) if bound else ())
+        chunk = chunks.next_chunk(link, database, table, low, ROWS)
         yield chunk
         if not chunk.high:
             return

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from flyball.session import quote_name
 from flyball_topology.moving.tables import Column, Table, place
+from flyball_topology.moving.wire import Link
 
 Key = tuple[str, ...]
 """The values of a bound, as literals."""
@@ -64,6 +65,12 @@ def next_bound(database: str, table: Table, above: Key, rows: int) -> str:
         f"SELECT {shown} FROM {place(database, table)} FORCE INDEX (PRIMARY) "
         f"WHERE {where} ORDER BY {quoted} LIMIT 1 OFFSET {rows - 1}"
     )
+
+
+def next_chunk(link: Link, database: str, table: Table, above: Key, rows: int) -> Chunk:
+    """The chunk of the next ``rows`` rows; the last one has an open end, and fewer."""
+    bound = link.run(next_bound(database, table, above, rows)).rows
+    return Chunk(above, literals(table, bound[0]) if bound else ())
 
 
 def literals(table: Table, values: Sequence[bytes | None]) -> Key:

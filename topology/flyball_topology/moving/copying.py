@@ -227,8 +227,7 @@ class Copying:
         try:
             while True:
                 self.pace(lane.source)
-                bound = reader.run(chunks.next_bound(database, table, low, rows)).rows
-                chunk = Chunk(low, chunks.literals(table, bound[0]) if bound else ())
+                chunk = chunks.next_chunk(reader, database, table, low, rows)
                 batch = Pump(database, lane, self._marks).read(chunk, reader)
                 self._put(batches, batch)
                 if batch.streamed is not None:

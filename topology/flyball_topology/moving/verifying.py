@@ -294,8 +294,7 @@ class Verifying:
         low: Key = ()
         with ThreadPoolExecutor(1, thread_name_prefix="there") as beside:
             while not self.stop.is_set():
-                bound = there.run(chunks.next_bound(self.job.database, lane.table, low, ROWS)).rows
-                part = _Part(lane, Chunk(low, chunks.literals(lane.table, bound[0]) if bound else ()))
+                part = _Part(lane, chunks.next_chunk(there, self.job.database, lane.table, low, ROWS))
                 question = tables.digest(self.job.database, lane.table, part.where)
                 asked = beside.submit(copying.reader_digest, there, question)
                 mine = copying.reader_digest(here, question)
