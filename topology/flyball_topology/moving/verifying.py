@@ -205,10 +205,12 @@ class Verifying:
     def _opened(self, sides: _Sides, every: Sequence[Lane]) -> bool:
         job = self.job
         held = [self._brought(place) for place in job.targets]
-        known = {place.shard: self._executed(place) for place in job.sources}
-        for place in job.sources:
-            others = [gtids for shard, gtids in known.items() if shard != place.shard]
-            with contextlib.closing(job.source(place)) as control:
+        with contextlib.ExitStack() as open_links:
+            controls = {p.shard: open_links.enter_context(contextlib.closing(job.source(p))) for p in job.sources}
+            known = {shard: self._known(control) for shard, control in controls.items()}
+            for place in job.sources:
+                control = controls[place.shard]
+                others = [gtids for shard, gtids in known.items() if shard != place.shard]
                 for gtids in held:
                     self._wait(control, owed(gtids, known[place.shard], others))
                 sides.sessions[place.shard] = [job.source(place) for _ in range(job.parallel)]
@@ -233,10 +235,6 @@ class Verifying:
     def _brought(self, place: Place) -> GtidSet:
         with contextlib.closing(self.job.source(place)) as link:
             return of_rows(self._known(link), self._uuid(link))
-
-    def _executed(self, place: Place) -> GtidSet:
-        with contextlib.closing(self.job.source(place)) as link:
-            return self._known(link)
 
     @staticmethod
     def _uuid(link: Link) -> str:
