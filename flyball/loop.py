@@ -252,15 +252,11 @@ class Loop(Generic[K, V, S]):
 
     def _next(self) -> Place[K, V, S] | None:
         rounds_first = self._turns % ROUNDS_TURN == ROUNDS_TURN - 1
-        turn = None
-        for next_of in (self._next_round, self._next_urgent) if rounds_first else (self._next_urgent, self._next_round):
-            turn = turn or next_of()
+        turn = self._next_round() if rounds_first else None
+        turn = turn or self._next_pass(self._urgent) or self._next_round()
         if turn is not None:
             self._turns += 1
         return turn
-
-    def _next_urgent(self) -> Place[K, V, S] | None:
-        return self._next_pass(self._urgent)
 
     def _next_round(self) -> Place[K, V, S] | None:
         most = self._workers // ROUNDS_TURN if self._urgent else GLANCES_AT_ONCE
