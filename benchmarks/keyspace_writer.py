@@ -13,21 +13,18 @@ import os
 import signal
 import sys
 import threading
-import time
 from itertools import count
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-import pymysql
 import rig  # noqa: F401 - it makes the components importable
 
-from flyball.client import KeyspaceClient, OutcomeUnknownError
+from flyball.client import KeyspaceClient
 from flyball.client.shard import Tuning
-from flyball.errors import FlyballError
 from flyball_local.home import Home
-from flyball_local.trial.ledger import Entry, Ledger, LedgerFile, Told
-from flyball_local.trial.writer import Login, login_of
+from flyball_local.trial.ledger import Ledger, LedgerFile
+from flyball_local.trial.writer import Login, login_of, write
 
 FIRST = 1_000_000_000
 """Ids of the writer's rows are above this one."""
@@ -42,11 +39,10 @@ def customer_of(number: int) -> int:
     return number * 2_654_435_761 % 1_000_000_007
 
 
-def write(
+def work(
     given: argparse.Namespace, login: Login, numbers: "count[int]", ledger: LedgerFile, end: threading.Event
 ) -> None:
     """One thread's share of the pace."""
-    every = THREADS / given.rate
     with KeyspaceClient(
         Home(given.home).records,
         given.keyspace,
@@ -55,19 +51,12 @@ def write(
         ca=login.ca,
         tuning=Tuning(give_up_after=PATIENCE),
     ) as client:
-        due = time.monotonic()
-        while not end.wait(max(0.0, due - time.monotonic())):
-            number, sent = next(numbers), time.monotonic()
-            key, outcome, text = customer_of(number), Told.ACK, ""
-            try:
-                client.execute(key, INSERT, (number, key, number % 1_000_000, "c" * 119, "p" * 59))
-            except OutcomeUnknownError as error:
-                outcome, text = Told.UNKNOWN, str(error)
-            except (FlyballError, pymysql.Error) as error:
-                outcome, text = Told.ERROR, str(error)
-            done = time.monotonic()
-            ledger.append(Entry(number, outcome, sent, done, text))
-            due = max(due + every, done)
+
+        def send(number: int) -> None:
+            key = customer_of(number)
+            client.execute(key, INSERT, (number, key, number % 1_000_000, "c" * 119, "p" * 59))
+
+        write(send, numbers, ledger, THREADS / given.rate, lambda seconds: not end.wait(seconds))
 
 
 def main() -> None:
@@ -82,7 +71,7 @@ def main() -> None:
     login = asyncio.run(login_of(Home(given.home), given.keyspace, given.user))
     written = max((entry.number for entry in Ledger.read(given.ledger).entries), default=FIRST)
     ledger, numbers = LedgerFile(given.ledger), count(written + 1)
-    threads = [threading.Thread(target=write, args=(given, login, numbers, ledger, end)) for _ in range(THREADS)]
+    threads = [threading.Thread(target=work, args=(given, login, numbers, ledger, end)) for _ in range(THREADS)]
     for thread in threads:
         thread.start()
     while not end.wait(0.5):

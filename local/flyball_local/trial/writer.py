@@ -16,7 +16,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -154,20 +154,31 @@ class _Told:
     def _end(self, *_: object) -> None:
         self.to_end = True
 
-    @property
-    def to_go_on(self) -> bool:
+    def rest(self, seconds: float) -> bool:
+        """Sleep; whether to go on then."""
+        time.sleep(seconds)
         return not self.to_end and os.getppid() == self._parent
 
 
-def write(client: ShardClient, numbers: Iterator[int], ledger: LedgerFile, every: float, told: _Told) -> None:
-    """Write until told to end."""
+def write(
+    send: Callable[[int], object],
+    numbers: Iterator[int],
+    ledger: LedgerFile,
+    every: float,
+    rest: Callable[[float], bool],
+) -> None:
+    """Write number after number, and note what was told of each, until told to end.
+
+    :param send: writes one number; what it raises is the outcome.
+    :param every: seconds between the beginnings of two writes.
+    :param rest: rests for so many seconds, and tells whether to go on.
+    """
     due = time.monotonic()
-    while told.to_go_on:
-        time.sleep(max(0.0, due - time.monotonic()))
+    while rest(max(0.0, due - time.monotonic())):
         number, sent = next(numbers), time.monotonic()
         outcome, text = Told.ACK, ""
         try:
-            client.execute(INSERT, (number, f"written by {os.getpid()}"))
+            send(number)
         except OutcomeUnknownError as error:
             outcome, text = Told.UNKNOWN, str(error)
         except (FlyballError, pymysql.Error) as error:
@@ -196,7 +207,8 @@ def main() -> int:
         home.records, given.keyspace, given.shard, user=login.user, password=login.password, ca=login.ca
     ) as client:
         gc.freeze()
-        write(client, numbers, ledger, given.every, told)
+        text = f"written by {os.getpid()}"
+        write(lambda number: client.execute(INSERT, (number, text)), numbers, ledger, given.every, told.rest)
     ledger.close()
     return 0
 
