@@ -38,9 +38,10 @@ class Replica:
     def kill(self) -> None:
         self.process.kill()
 
-    async def _live(self) -> None:
+    def means(self) -> Means:
+        """What this life of the process leads with."""
         world, process = self._world, self.process
-        means = Means(
+        return Means(
             records=NetworkRecords(world, process, self._clock_offset),
             members=lambda: NetworkMembers(world, process),
             metrics=METRICS,
@@ -48,6 +49,8 @@ class Replica:
             today=lambda: EPOCH + timedelta(seconds=world.loop.time() + self._wall_offset),
             random=Random(f"{world.seed} {self.name} {self._lives}"),
         )
-        state = State()
+
+    async def _live(self) -> None:
+        means, state = self.means(), State()
         while True:
             await lead_once(means, f"{self.name}/{self._lives}", state)

@@ -227,13 +227,17 @@ class MovingPlane:
                 return
             await self.stop(move)
         job, ca = await self._job(move, producers, consumers)
-        process = await asyncio.create_subprocess_exec(
-            *self._command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=_LINE
-        )
+        process = await self._begun()
         terms = {shard.name: shard.status.reign.term for shard in move.shards}
         worker = self._workers[move.workflow] = _Worker(work, reverse, terms, process)
         await _tell(process, {**described(job, ca), "work": work})
         worker.task = asyncio.create_task(self._attend(move, worker), name=f"{work} {move.workflow}")
+
+    async def _begun(self) -> asyncio.subprocess.Process:
+        """A worker's process, with pipes to and from it. The simulator begins one of its own."""
+        return await asyncio.create_subprocess_exec(
+            *self._command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=_LINE
+        )
 
     async def _attend(self, move: Move, worker: _Worker) -> None:
         """Hear what a worker tells, and do what it asks for, until it ends."""
