@@ -19,7 +19,7 @@ from flyball.errors import Code
 from flyball.records import Operation
 from flyball.records.failover import Outcome
 from flyball.records.operation import OperationSpec, OperationStatus, OperationType, ReseedPhase
-from flyball.records.shard import Reseeding, ShardStatus
+from flyball.records.shard import Access, Reseeding, ShardStatus
 from flyball_topology import ackset, divergence, reseeding
 from flyball_topology.budgets import Kind, Spend, allows
 from flyball_topology.changes import Deciding, raised, take
@@ -83,7 +83,12 @@ def go_on(view: View, operation: Operation, findings: tuple[Finding, ...]) -> De
 
 
 def donor(view: View, member: MemberView, times: int = 0) -> MemberView | None:
-    """A healthy replica rather than the primary; never the member itself. After each of ``times`` failures the next."""
+    """A healthy replica rather than the primary; never the member itself. After each of ``times`` failures the next.
+
+    While a shard takes the rows of a reshard its primary alone: what was copied there is in no binary log, so a replica
+    that was not cloned since has none of it, and would hand that on.
+    """
+    is_filled = view.shard.access is not Access.FILLING
     able = [
         other
         for other in view.members.values()
@@ -92,7 +97,7 @@ def donor(view: View, member: MemberView, times: int = 0) -> MemberView | None:
         and other.seen.promise is not None
         and not other.seen.offline
         and beside_the_line(view, other).kind in {Errant.NONE, Errant.HOUSEKEEPING}
-        and (other is view.primary or _replicates(view, other))
+        and (other is view.primary or (is_filled and _replicates(view, other)))
     ]
     able.sort(key=lambda other: (other is view.primary, other.name))
     return able[times % len(able)] if able else None

@@ -15,3 +15,9 @@ WAYS = [(1, 2), (2, 1), (2, 3)]
 def test_an_undisturbed_reshard_comes_to_its_end_under_load(before: int, after: int, end: OperationType) -> None:
     verdict = simulate(Plan("calm", ReshardSetting(before=before, after=after, end=end), ()))
     assert verdict.is_good, verdict.violations
+
+
+def test_each_of_three_members_gets_the_rows_that_are_in_no_binary_log() -> None:
+    """A replica that is cloned from another replica has none of them, and is cloned again, and again."""
+    verdict = simulate(Plan("three", ReshardSetting(members=3), ()))
+    assert verdict.is_good, verdict.violations

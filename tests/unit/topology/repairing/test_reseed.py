@@ -6,7 +6,7 @@ from flyball.errors import Code
 from flyball.member.accounts import replica_account
 from flyball.records.failover import Outcome
 from flyball.records.operation import ReseedPhase
-from flyball.records.shard import Reseeding
+from flyball.records.shard import Access, Reseeding, ShardAccess
 from flyball.stability import Budget
 from flyball_topology.decide import decide
 from flyball_topology.diagnose import diagnose
@@ -175,6 +175,13 @@ def test_donors_are_healthy_and_rather_not_the_primary():
     for ill in (dead(view, "m2"), holding(view, "m2", gtids(m1="1-9", m2="1")), seeing(view, "m2", offline=True),
                  seeing(view, "m2", promise=None), on_channel(view, "m2", host="m3.test")):  # fmt: skip
         assert donor(ill, ill.members["m3"]).name == "m1"
+
+
+def test_a_shard_that_is_filled_has_its_primary_alone_for_a_donor():
+    """What was copied is in no binary log: another replica may have none of it."""
+    filling = with_status(healthy(), access=ShardAccess(mode=Access.FILLING, by="commerce-reshard-2"))
+    assert [donor(filling, filling.members["m3"], times).name for times in range(3)] == ["m1", "m1", "m1"]
+    assert donor(dead(filling, "m1"), filling.members["m3"]) is None
 
 
 def test_after_a_failure_another_donor_is_tried():
