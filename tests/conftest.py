@@ -2,6 +2,12 @@
 
 import asyncio
 
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("flyball", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("flyball")
+"""No example may fail for the time that it takes: machines are slow at times, and that says nothing of the code."""
+
 
 def pytest_configure() -> None:
     """Let nobody make an event loop by asking for the current one.
