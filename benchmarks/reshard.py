@@ -59,8 +59,9 @@ LIMIT = float(os.environ.get("LIMIT", "900"))
 
 CONFIG: dict[str, str | int] = {"innodb_buffer_pool_size": "1G", "innodb_redo_log_capacity": "2G"}
 CREATE = (
-    "CREATE TABLE sbtest (id BIGINT NOT NULL PRIMARY KEY, customer_id BIGINT NOT NULL, k INT NOT NULL, "
-    "c CHAR(120) NOT NULL, pad VARCHAR(60) NOT NULL, KEY k_1 (k), KEY k_2 (customer_id, k))"
+    "CREATE TABLE sbtest (id BIGINT NOT NULL, customer_id BIGINT NOT NULL, k INT NOT NULL, "
+    "c CHAR(120) NOT NULL, pad VARCHAR(60) NOT NULL, PRIMARY KEY (id, customer_id), "
+    "KEY k_1 (k), KEY k_2 (customer_id, k))"
 )
 AT_ONCE = 20_000
 """Rows that one statement makes."""

@@ -67,6 +67,7 @@ class Code(Enum):
     NO_WAY_BACK = ("FB4015", "the way back of a reshard is not open")
     SPEC_NOT_FOLLOWED = ("FB4016", "the declared key ranges are not those that serve, and nobody moves rows")
     KEY_CHANGED = ("FB4017", "rows are being moved between shards: a sharding key can be neither changed nor NULL")
+    LOG_PURGED = ("FB4018", "a channel of a reshard lacks transactions that its source has purged")
     # --- engine ------------------------------------------------------------------------------------
     NO_MYSQL = ("FB5001", "no MySQL 8.4 or newer can be had")
     PORT_IN_USE = ("FB5002", "a port that the engine needs is taken")

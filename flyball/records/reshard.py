@@ -109,6 +109,9 @@ class ReshardStatus(Model):
     eta: float | None = Field(default=None, description="seconds until the present step ends, as it looks now")
     fingerprint: str = Field(default="", description="of the tables' definitions, when the check passed")
     tables: tuple[str, ...] = Field(default=(), description="the tables that are moved")
+    cautions: tuple[str, ...] = Field(
+        default=(), description="unique keys that several targets may give out alike: with any, there is no way back"
+    )
     verified: Verified | None = None
     cutovers: int = Field(default=0, description="cutovers that were tried and undone")
     switched: str = Field(default="", description="when the targets began to serve; RFC 3339, UTC")

@@ -105,6 +105,7 @@ class MovingPlane:
             sum(table.rows for one in found.values() for table in refusals.moving(one, job.tables)),
             sum(table.size for one in found.values() for table in refusals.moving(one, job.tables)),
             first.fingerprint,
+            refusals.cautions(first, job.tables) if move.splits() else (),
         )
 
     async def look(self, move: Move) -> CopySeen:

@@ -70,10 +70,10 @@ def moving(definitions: Definitions, declared: Mapping[str, TableSpec]) -> tuple
 
 
 def cautions(definitions: Definitions, declared: Mapping[str, TableSpec]) -> tuple[str, ...]:
-    """Unique keys that cannot be kept across shards: after such a split there may be no way back."""
+    """Unique keys that several shards may give out alike: after such a split there is no way back (rule 20)."""
     return tuple(
-        f"{table.name}: unique key {key} does not contain {spec.shard_by}; what the targets insert may collide "
-        "when they are merged again"
+        f"table {table.name}: the unique key {key} does not contain {spec.shard_by}, so two targets may give out the "
+        "same value, and one row would delete the other where they are together again"
         for table in definitions.tables
         if (spec := declared.get(table.name))
         for key in _shared(table, spec)

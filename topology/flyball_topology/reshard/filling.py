@@ -94,7 +94,8 @@ def blocked(view: ReshardView, name: StepName, code: Code, text: str) -> Decidin
     if told.code != code.number or told.message != text:
         status = marked(view, name, StepState.FAILED, text, code=code.number, message=text)
         return take(view, ReshardStep(f"stop: {code.number}", status=status), text)
-    return wait(view, text, f"a person: flyball workflow cancel {view.name}, or what is wrong to be mended", again=5.0)
+    word = "complete" if view.targets_serve else "cancel"
+    return wait(view, text, f"a person: flyball workflow {word} {view.name}, or what is wrong to be mended", again=5.0)
 
 
 def unblocked(view: ReshardView, name: StepName) -> ReshardStep | None:
@@ -121,6 +122,8 @@ def _check(view: ReshardView) -> Deciding:
         texts = "; ".join(f"{one.code.number}: {one.text}" for one in checked.refusals)
         return leaving.refuse(view, checked.refusals[0].code, texts)
     evidence = f"{len(checked.tables)} tables, about {checked.rows_expected} rows"
+    if checked.cautions:
+        evidence += f"; there will be no way back: {'; '.join(checked.cautions)}"
     status = marked(
         view,
         StepName.CHECK,
@@ -128,6 +131,7 @@ def _check(view: ReshardView) -> Deciding:
         evidence,
         tables=checked.tables,
         fingerprint=checked.fingerprint,
+        cautions=checked.cautions,
     )
     return take(view, ReshardStep("note the check", status=status), "everything that must hold holds")
 
@@ -271,7 +275,8 @@ def seed_name(member: str) -> str:
 
 def _stream(view: ReshardView, sides: Sides) -> Deciding | None:
     status = begun(view, StepName.STREAM)
-    if not is_done(view, StepName.STREAM) and status is not None:
+    is_stopped = view.reshard.status.code == Code.LOG_PURGED.number
+    if not is_done(view, StepName.STREAM) and status is not None and not is_stopped:
         return take(view, ReshardStep("begin to stream", status=status), "the rows are there")
     if (opening := stream(view, sides)) is not None:
         return opening
@@ -291,6 +296,11 @@ def stream(view: ReshardView, sides: Sides) -> Deciding | None:
         if (channel := view.seen[consumer.name].channels.get(producer.name)) is None
         or not (channel.runs or _is_held(view, channel))
     ]
+    if purged := [(p.name, c.name) for p, c, channel in broken if channel is not None and channel.is_purged]:
+        texts = (f"{producer} has purged what the channel to {consumer} needs next" for producer, consumer in purged)
+        return blocked(
+            view, StepName.KEEP_WAY_BACK if sides.back else StepName.STREAM, Code.LOG_PURGED, "; ".join(texts)
+        )
     if waiting := [consumer.name for _, consumer, _ in broken if view.seen[consumer.name].still]:
         return wait(view, "what a channel brings could not be committed now", *map(holds_still, waiting), again=SOON)
     if broken:

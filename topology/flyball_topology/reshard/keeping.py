@@ -68,11 +68,13 @@ def keep(view: ReshardView) -> Deciding:
     if not is_done(view, StepName.KEEP_WAY_BACK):
         step_now = view.reshard.status.step(StepName.KEEP_WAY_BACK)
         if step_now is None or step_now.evidence != _KEPT:
-            status = marked(view, StepName.KEEP_WAY_BACK, StepState.RUNNING, _KEPT)
+            status = marked(view, StepName.KEEP_WAY_BACK, StepState.RUNNING, _KEPT, code="", message="")
             return take(view, ReshardStep("note the way back", status=status), _KEPT)
     if reverse is not None:
         return _reverse(view, sides)
     keep_for = view.reshard.spec.keep_for
+    if cautions := view.reshard.status.cautions:
+        return wait(view, f"there is no way back: {'; '.join(cautions)}", f"a person: complete {view.name}", again=LOOK)
     until = f", or {keep_for} to pass" if keep_for is not None else ""
     return wait(view, _KEPT, f"a person: complete or reverse {view.name}{until}", again=LOOK)
 

@@ -46,12 +46,11 @@ class Move:
 
     def merges(self) -> tuple[str, ...]:
         """The targets that take rows of more than one source; told before they are made."""
+        return _meeting_several(self.spec.targets, self.spec.sources)
 
-        def overlaps(source: ShardRoute, target: ShardRoute) -> bool:
-            return KeyRange.parse(source.range).overlap(KeyRange.parse(target.range)) is not None
-
-        sources = self.spec.sources
-        return tuple(t.shard for t in self.spec.targets if sum(overlaps(source, t) for source in sources) > 1)
+    def splits(self) -> tuple[str, ...]:
+        """The sources whose rows go to more than one target: the way back of that is a merge."""
+        return _meeting_several(self.spec.sources, self.spec.targets)
 
     def pairs(self) -> tuple[tuple[Shard, Shard], ...]:
         """Each source with each target that shares keyspace ids with it."""
@@ -61,6 +60,15 @@ class Move:
             for target in self.targets
             if KeyRange.parse(source.spec.range).overlap(KeyRange.parse(target.spec.range)) is not None
         )
+
+
+def _meeting_several(these: tuple[ShardRoute, ...], others: tuple[ShardRoute, ...]) -> tuple[str, ...]:
+    """Those of a side that share keyspace ids with more than one of the other."""
+
+    def overlaps(one: ShardRoute, other: ShardRoute) -> bool:
+        return KeyRange.parse(one.range).overlap(KeyRange.parse(other.range)) is not None
+
+    return tuple(one.shard for one in these if sum(overlaps(one, other) for other in others) > 1)
 
 
 class DataPlane(Protocol):

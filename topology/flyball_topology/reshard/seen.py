@@ -28,6 +28,7 @@ class Checked:
     :param refusals: all of them at once.
     :param tables: the tables that move, sharded and reference ones, in the order in which they are copied.
     :param fingerprint: of their definitions, equal on all sources; another one later means DDL.
+    :param cautions: why there will be no way back (rule 20).
     """
 
     refusals: tuple[Refusal, ...] = ()
@@ -35,6 +36,7 @@ class Checked:
     rows_expected: int = 0
     size_expected: int = 0
     fingerprint: str = ""
+    cautions: tuple[str, ...] = ()
 
 
 class Work(Enum):
@@ -103,6 +105,14 @@ class ChannelSeen:
     lacks: GtidSet | None
     lag: float | None
     error: str = ""
+
+    @property
+    def is_purged(self) -> bool:
+        """Whether what comes next is in no binary log of the producer any more, so that no new try brings it.
+
+        MySQL's error 1236 has other causes, too.
+        """
+        return "1236" in self.error and "purged" in self.error
 
     @property
     def runs(self) -> bool:

@@ -78,6 +78,8 @@ def _refusal(view: ReshardView, operation: Operation) -> tuple[Code, str] | None
             return Code.NO_WAY_BACK, f"the sources still serve ({stage}): cancel it instead"
         case OperationType.REVERSE if stage is Stage.COMPLETING:
             return Code.NO_WAY_BACK, "the way back was given up: it is being completed"
+        case OperationType.REVERSE if stage is Stage.SWITCHED and (why := _no_way_back(view)):
+            return Code.NO_WAY_BACK, why
         case OperationType.COMPLETE if stage in {*BEFORE_THE_SWAP, Stage.CANCELLING}:
             return Code.BAD_USAGE, f"the targets do not serve yet ({stage})"
         case OperationType.COMPLETE if stage not in {Stage.SWITCHED, Stage.COMPLETING}:
@@ -85,3 +87,17 @@ def _refusal(view: ReshardView, operation: Operation) -> tuple[Code, str] | None
         case OperationType.COMPLETE if view.said(OperationType.REVERSE) is not None:
             return Code.TOO_LATE, "it is being reversed"
     return None
+
+
+def _no_way_back(view: ReshardView) -> str:
+    """Why the sources cannot serve again without a loss; empty where they can."""
+    if view.reshard.status.cautions:
+        return "; ".join(view.reshard.status.cautions)
+    purged = [
+        f"{target.name} has purged what {source.name} needs next"
+        for source, target in view.move.pairs()
+        if source.name in view.seen
+        and (channel := view.seen[source.name].channels.get(target.name)) is not None
+        and channel.is_purged
+    ]
+    return "; ".join(purged)

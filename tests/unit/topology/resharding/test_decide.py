@@ -16,7 +16,7 @@ from flyball.records.shard import Access, Mode, Phase, ShardAccess, Transition
 from flyball_topology.reshard import acts
 from flyball_topology.reshard.cutover import SWITCH_WITHIN
 from flyball_topology.reshard.decide import decide_reshard
-from flyball_topology.reshard.seen import Checked, Refusal, Work, WorkSeen
+from flyball_topology.reshard.seen import ChannelSeen, Checked, Refusal, Work, WorkSeen
 from flyball_topology.reshard.steps import Job, ReshardStep
 from flyball_topology.reshard.view import ReshardView
 from tests.unit.topology.resharding.views import (
@@ -268,6 +268,16 @@ def test_a_check_that_passes_is_noted_with_what_it_saw():
     assert (noted.state, noted.evidence) == (StepState.DONE, "2 tables, about 7 rows")
 
 
+def test_a_check_tells_where_there_will_be_no_way_back():
+    checked = Checked(tables=("orders",), cautions=("table orders: the unique key email ...",), fingerprint="v9")
+    step = step_of(undone(replace(view_at(), checked=checked), StepName.CHECK))
+    assert step.status is not None
+    assert step.status.cautions == checked.cautions
+    noted = step.status.step(StepName.CHECK)
+    assert noted is not None
+    assert "no way back: table orders: the unique key email" in noted.evidence
+
+
 def test_one_that_waits_for_a_routing_waits():
     assert "its routing" in awaited(with_keyspace(with_status(view_at(), **PENDING), routing=()))
 
@@ -397,6 +407,56 @@ def test_what_the_targets_held_at_the_swap_is_declared_on_the_sources_before_the
     view = with_keyspace(view_at(Stage.SWITCHED), reshard=ReshardClaim.model_validate(claim))
     step = step_of(with_seen(view, SOURCE, channels={}))
     assert step.acts == (acts.DeclareForeign(SOURCE, 1, f"{UUID}:1-120"),)
+
+
+PURGED = ChannelSeen(
+    False,
+    True,
+    None,
+    None,
+    "Got fatal error 1236 from source when reading data from binary log: 'Cannot replicate "
+    "because the source purged required binary logs. ...'",
+)
+
+
+def test_a_channel_that_lacks_what_its_source_has_purged_is_not_tried_again_and_again():
+    view = with_seen(view_at(), UPPER, channels={SOURCE: PURGED})
+    step = step_of(view)
+    assert step.status is not None
+    assert (step.status.code, step.acts) == (Code.LOG_PURGED.number, ())
+    assert f"{SOURCE} has purged what the channel to {UPPER} needs next" in step.status.message
+    told = replace(view, reshard=view.reshard.model_copy(update={"status": step.status}))
+    assert f"flyball workflow cancel {NAME}" in awaited(told)
+
+
+def test_another_fatal_error_of_a_channel_is_tried_again():
+    other = replace(PURGED, error="Got fatal error 1236 from source ...: 'A replica with the same server_uuid ...'")
+    assert step_of(with_seen(view_at(), UPPER, channels={SOURCE: other})).name == "open the channels"
+
+
+def test_a_way_back_whose_source_has_purged_its_log_is_told_as_lost_and_can_be_completed():
+    view = with_seen(view_at(Stage.SWITCHED), SOURCE, channels={LOWER: PURGED, UPPER: channel()})
+    step = step_of(view)
+    assert step.status is not None
+    assert step.status.code == Code.LOG_PURGED.number
+    told = replace(view, reshard=view.reshard.model_copy(update={"status": step.status}))
+    assert f"flyball workflow complete {NAME}" in awaited(told)
+    (change,) = step_of(replace(told, operations=(word(OperationType.REVERSE),))).operations
+    assert (change.status.outcome, change.status.code) == (Outcome.REFUSED, Code.NO_WAY_BACK.number)
+    completing = step_of(replace(told, operations=(word(OperationType.COMPLETE),))).status
+    assert completing is not None
+    assert completing.stage is Stage.COMPLETING
+
+
+@pytest.mark.parametrize("outcome", [Outcome.PENDING, Outcome.RUNNING])
+def test_where_two_targets_may_give_out_a_unique_value_alike_there_is_no_way_back(outcome: Outcome):
+    """Channels apply rows idempotently: at the source one of the two would delete the other (rule 20)."""
+    view = with_status(view_at(Stage.SWITCHED), cautions=("table orders: the unique key email ...",))
+    view = replace(view, reshard=view.reshard.model_copy(update={"status": step_of(view).status}))
+    assert "there is no way back: table orders: the unique key email" in awaited(view)
+    (change,) = step_of(replace(view, operations=(word(OperationType.REVERSE, outcome),))).operations
+    assert (change.status.outcome, change.status.code) == (Outcome.REFUSED, Code.NO_WAY_BACK.number)
+    assert "email" in change.status.message
 
 
 def test_a_target_that_is_closed_is_opened():

@@ -32,3 +32,14 @@ def test_targets_that_take_rows_of_several_sources_are_told_before_they_are_made
 ):
     """Else a check would not refuse unique keys that two sources may have given out alike (rule 20)."""
     assert move(sources, targets).merges() == merges
+
+
+@pytest.mark.parametrize(
+    ("sources", "targets", "splits"),
+    [("-", "-80 80-", ("s1",)), ("-80 80-", "-", ()), ("-80 80-", "-55 55-aa aa-", ("s1", "s2"))],
+)
+def test_sources_whose_rows_go_to_several_targets_are_told_before_those_are_made(
+    sources: str, targets: str, splits: tuple[str, ...]
+):
+    """On the way back they are merged, and what two targets gave out alike would collide (rule 20)."""
+    assert move(sources, targets).splits() == splits

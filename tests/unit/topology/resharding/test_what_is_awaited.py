@@ -1,7 +1,9 @@
 """A reshard that does not come forward says why, beside the step that runs."""
 
+from flyball.errors import Code
 from flyball.gtid import GtidSet
 from flyball.records.failover import StepState
+from flyball.records.operation import OperationType
 from flyball.records.reshard import StepName
 from tests.unit.topology.resharding.world import Service, World, new_world
 
@@ -30,12 +32,33 @@ async def test_a_channel_that_stops_again_and_again_tells_its_error():
     async with Service(world) as service:
         await world.engine()
         await _begun(service, StepName.STREAM)
-        world.ground.primaries[SOURCE].purged = FOREIGN
-        for _ in range(6):
+        for _ in range(8):
+            for channel in world.ground.primaries[LOWER].channels.values():
+                channel.runs, channel.error = False, "1062: a row is there already"
             await service.one_pass()
         told = await _evidence(world, StepName.STREAM)
-        assert "1236: purged" in told
+        assert "1062: a row is there already" in told
         assert f"the channel from {SOURCE} to {LOWER} to run" in told
+
+
+async def test_a_source_that_has_purged_what_a_channel_needs_stops_the_reshard_with_a_code_until_a_cancel():
+    world = await new_world(1)
+    await world.declare(2)
+    async with Service(world) as service:
+        await world.engine()
+        await _begun(service, StepName.STREAM)
+        world.ground.primaries[SOURCE].purged = FOREIGN
+        for _ in range(8):
+            await service.one_pass()
+        told = (await world.reshard()).status
+        assert told.code == Code.LOG_PURGED.number
+        assert f"{SOURCE} has purged what the channel to {LOWER} needs next" in told.message
+        assert "flyball workflow cancel" in "; ".join(told.awaited)
+        await world.say(OperationType.CANCEL)
+        await service.until("Cancelled")
+        await service.rest()
+    await world.engine()
+    assert set(world.ground.primaries) == {SOURCE}
 
 
 async def test_a_shard_that_does_not_answer_is_named_and_no_more_once_it_does():
