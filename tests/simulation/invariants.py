@@ -3,6 +3,7 @@
     lost          no write that a client heard ok for is missing where a term begins, or anywhere at the end
     one primary   a term is one member's alone; two members whose writes could both be acknowledged never exist at once
     attached      whoever acknowledges a transaction has noted the reign under which it was written
+    one word      what members have noted of one reign under one version is the same: the newest note can be told
     rising        neither a member's promise, nor the record's issued or reigning term, ever falls
     errant        nobody is promoted who holds what was written by other means
     numbers       no GTID ever stands for two transactions
@@ -78,6 +79,9 @@ class Invariants:
     _latest: dict[str, Reigned] = field(default_factory=dict)
     _seen: dict[str, Seen] = field(default_factory=dict)
     _paused: dict[str, Process] = field(default_factory=dict)
+    _counts: dict[tuple[object, ...], tuple[str, tuple[object, ...]]] = field(default_factory=dict)
+    """What counts, by reign and version, and who noted it first."""
+    _was_restored: bool = False
 
     def say(self, text: str) -> None:
         self.violated.append(f"{self.world.loop.time():.4f}: {text}")
@@ -134,6 +138,7 @@ class Invariants:
             if opened and opened != seen.opened:
                 self._opened(machine, opened)
             seen.row, seen.promise, seen.opened = server.row, promise, opened
+            self._one_word(machine)
         takes_writes = server.takes_writes
         if takes_writes and not seen.takes_writes:
             self._one_primary(machine)
@@ -159,6 +164,16 @@ class Invariants:
         stray = server.executed.intersect(self.foreign).subtract(server.hollow)
         if not stray.is_empty:
             self.say(f"errant: {machine.name} holds {stray}, written by other means, and opens under term {term}")
+
+    def _one_word(self, machine: Machine) -> None:
+        """A record that was restored may use a version again, until its members are found to be newer."""
+        note = machine.server.attached
+        if note is None or self._was_restored:
+            return
+        counts = (note.durability, note.durability_next, note.ackers, note.ackers_next)
+        first, known = self._counts.setdefault((machine.shard, *note.age, note.issue), (machine.name, counts))
+        if known != counts:
+            self.say(f"one word: {first} and {machine.name} noted another version {note.version} of term {note.term}")
 
     def _one_primary(self, machine: Machine) -> None:
         members = self.world.members_of(machine.shard)
@@ -232,6 +247,7 @@ class Invariants:
     def restored(self) -> None:
         """The store is older than it was: a pause may be forgotten, and nothing is compared with before."""
         self._paused.clear()
+        self._was_restored = True
 
     def lifted(self, shard: str) -> None:
         """The shard is not paused any more."""

@@ -16,6 +16,7 @@ from tests.simulation.mutants_of_members import SERVER, Changes
 TOPOLOGY = "flyball_topology"
 
 _PROMOTE, _AGAIN, _APPOINT = promotion.promote, changes.issue_again, promotion._appoint
+_RAISED = changes.raised
 _ON_LINE, _BESIDE, _SUSPECTS = line.on_line, line.beside_the_line, revocation.suspects
 _SWITCH, _BEGIN, _REPLACE = switchover.switch, bootstrap.start, MemoryRecords.replace_status
 
@@ -64,6 +65,12 @@ def _of_the_next_set(view: Any) -> Durability:
     status = view.shard.status
     ackers = status.ackers if status.ackers_next is None else status.ackers_next
     return revocation.policy(view, status.durability or view.shard.spec.durability, ackers)
+
+
+def _raised_at_the_beginning(view: Any, **changed: object) -> Any:
+    """A change of the ack set ends under the version that it began under."""
+    ends = changed.get("ackers_next", ()) is None
+    return status_with(view, **changed) if ends else _RAISED(view, **changed)
 
 
 def _leave_at_once(view: Any, name: str, why: str) -> Any:
@@ -175,6 +182,9 @@ SERVICE: dict[tuple[str, str], Changes] = {
         "flyball.store.memory:MemoryRecords.replace_status": _replace_whatever_stands
     },
     ("rule 10", "a shard begins with whoever answers"): {f"{TOPOLOGY}.bootstrap:start": _begin_with_whoever_answers},
+    ("rule 7", "the end of a change keeps the version of its beginning"): {
+        f"{TOPOLOGY}.ackset:raised": _raised_at_the_beginning
+    },
     ("rule 11", "the larger ack set is forgotten during a change"): {
         f"{TOPOLOGY}.revocation:durability": _of_the_next_set
     },

@@ -1,18 +1,19 @@
 """The ack set: who may acknowledge writes, and how that changes without a moment of doubt (rule 11).
 
     leave   record that both sets count -> the primary locks the member's account and cuts its sessions -> the others
-            hold everything that was acknowledged with its help -> the smaller set is the record
+            hold everything that was acknowledged with its help -> the smaller set is the record -> who stays notes it
     join    the larger set is the record -> the member follows, and so attaches -> the primary unlocks the account
 
-So revocation never has to reach a member that has left, and never misses one that may acknowledge. Each change begins
-under another version of the record, which the primary notes with the set: an older set that comes late, from a leader
-that slept, is refused there, and unlocks nobody who has left (rule 4).
+So revocation never has to reach a member that has left, and never misses one that may acknowledge. Each change begins,
+and ends, under another version of the record, which the primary notes with the set: an older set that comes late, from
+a leader that slept, is refused there, and unlocks nobody who has left (rule 4); and of two notes with one version none
+says otherwise than the other (rule 7).
 """
 
 from flyball.gtid import GtidSet
 from flyball.member.accounts import replica_account
 from flyball_topology.attached import admissible
-from flyball_topology.changes import Deciding, raised, status_with, take, wait
+from flyball_topology.changes import Deciding, raised, take, wait
 from flyball_topology.line import on_line
 from flyball_topology.revocation import being_made, policy
 from flyball_topology.steps import Admit, Step
@@ -67,7 +68,7 @@ def go_on(view: View) -> Deciding | None:
         return None
     rest = frozenset(status.ackers_next)
     if not _suffice(view, status.ackers_next):  # both sets were in force, so going back is safe
-        step = Step("keep the ack set", status=status_with(view, ackers_next=None))
+        step = Step("keep the ack set", status=raised(view, ackers_next=None))
         return take(view, step, f"{', '.join(sorted(rest))} could acknowledge nothing now")
     applied = applied_on_primary(view, rest)
     if not applied:
@@ -87,7 +88,7 @@ def go_on(view: View) -> Deciding | None:
         return wait(
             view, "what was acknowledged so far must be held by those who stay", "their next advance", again=0.1
         )
-    step = Step("record the smaller ack set", status=status_with(view, ackers=status.ackers_next, ackers_next=None))
+    step = Step("record the smaller ack set", status=raised(view, ackers=status.ackers_next, ackers_next=None))
     return take(view, step, f"{', '.join(sorted(holders & rest))} hold everything")
 
 

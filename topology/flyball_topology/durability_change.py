@@ -5,7 +5,8 @@
        have noted that version: whatever older act would make them acknowledge again is refused
     3. the primary waits for as many of them as the new one asks for, and has noted the version too
     4. whatever may have been acknowledged before is held as the new one wants it
-    5. the record; from here on revocation goes by the new one, and whoever counts under it acknowledges again
+    5. the record, under one more version; from here on revocation goes by the new one, and whoever counts under it
+       acknowledges again
 
 Until 5 revocation goes by the old one, which every write still satisfies; from 5 on all writes, old and young,
 satisfy the new one. The primary's count never falls here: that takes a promotion (rule 1). Where too few are left who
@@ -47,19 +48,19 @@ def go_on(view: View) -> Deciding | None:
         return None
     givers = may_acknowledge(view, primary.name)
     if new != view.shard.spec.durability or not _suffice(view, primary, new, _following(view, primary, givers)):
-        step = Step("keep the durability", status=status_with(view, durability_next=None))
+        step = Step("keep the durability", status=raised(view, durability_next=None))
         return take(view, step, "another one is declared, or too few could acknowledge under the old one and the new")
     waiting = _prepare(view, primary, seen, new, givers)
     if waiting is None:
         return take(view, _record(view, new), "it is in force")
     if waiting.step is None and view.failovers:
-        step = Step("keep the durability", status=status_with(view, durability_next=None))
+        step = Step("keep the durability", status=raised(view, durability_next=None))
         return take(view, step, "a change of primary is asked for, and this one waits")
     return waiting
 
 
 def _record(view: View, new: DurabilitySpec) -> Step:
-    return Step("record the durability", status=status_with(view, durability=new, durability_next=None))
+    return Step("record the durability", status=raised(view, durability=new, durability_next=None))
 
 
 def _prepare(

@@ -4,7 +4,7 @@ The record names the reign, its line and its ack set. So do the members, each fo
 row, unlogged, and survives restarts. The primary writes its own when it opens and when its ack set changes; a member
 does when it is told to follow the primary, before it acknowledges anything of that reign (rule 7). The newest note
 among enough members is of the newest reign that can have had a write acknowledged; of one reign the highest version
-counts.
+counts. So whatever is recorded of what counts, a beginning or an end, is recorded under another version.
 
 In a planned change the others attach while the old primary is being fenced, before it is known that it wrote nothing
 more. Their note's line goes on from the reign before (``since``), so that whatever it wrote belongs to it.
@@ -39,6 +39,8 @@ class Note:
     ackers_next: tuple[str, ...] | None
     """The set that will replace ``ackers``; until then both count."""
     serving: bool
+    durability_next: DurabilitySpec | None = None
+    """The one that will replace ``durability``; until then both count."""
 
     @property
     def age(self) -> tuple[int, int]:
@@ -60,6 +62,7 @@ class Note:
             "ackers": self.ackers,
             "next": self.ackers_next,
             "serving": self.serving,
+            "coming": self.durability_next and [self.durability_next.policy.value, self.durability_next.acks],
         }
         return json.dumps(told, separators=(",", ":"))
 
@@ -81,9 +84,14 @@ def parse(text: str) -> Note | None:
             ackers=tuple(told["ackers"]),
             ackers_next=None if told["next"] is None else tuple(told["next"]),
             serving=told["serving"],
+            durability_next=_coming_durability(told.get("coming")),  # older ones do not tell
         )
-    except (KeyError, TypeError, ValueError):
+    except (LookupError, TypeError, ValueError):
         return None
+
+
+def _coming_durability(told: tuple[str, int] | None) -> DurabilitySpec | None:
+    return None if told is None else DurabilitySpec(policy=DurabilityPolicy(told[0]), acks=told[1])
 
 
 def of_term(shard: Shard, term: int) -> Note | None:
@@ -147,4 +155,5 @@ def _note(shard: Shard, reign: Reign, since: tuple[str, ...] = ()) -> Note:
         ackers=status.ackers,
         ackers_next=status.ackers_next,
         serving=shard.serves,
+        durability_next=status.durability_next,
     )

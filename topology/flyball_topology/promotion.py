@@ -97,9 +97,11 @@ def reign(view: View, transition: Transition, candidate: MemberView) -> Deciding
     seen = candidate.seen
     uuid = seen.uuid if seen else ""
     past = tuple(sorted({*view.reign.past, *(suspect.uuid for suspect in suspects(view))} - {"", uuid}))
-    # A change of the ack set or a clone that goes on now: what was decided before must not come late in this term.
+    # A change of the ack set or a clone that goes on now, a durability that is given up: what was decided before must
+    # not come late in this term, nor be noted as if it were the newest.
     before = view.shard.status
-    recorded = status_with if before.ackers_next is None and not before.reseeding else raised
+    goes_on = before.ackers_next is not None or before.durability_next is not None or before.reseeding
+    recorded = raised if goes_on else status_with
     status = recorded(
         view,
         reign=Reign(

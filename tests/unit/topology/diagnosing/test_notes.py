@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from flyball.records.keyspace import DurabilityPolicy, DurabilitySpec
 from flyball_topology import notes
 from flyball_topology.attached import has_newest, is_attached
 from flyball_topology.probe import snapshot
@@ -36,6 +37,20 @@ def test_the_reign_is_noted_as_the_record_has_it():
     assert (note.term, note.version, note.primary, note.uuid) == (1, 7, "m1", uuid("m1"))
     assert (note.durability.acks, note.ackers, note.ackers_next) == (2, ("m1", "m2", "m3", "m4"), ("m1", "m2", "m3"))
     assert note.serving
+
+
+def test_while_a_durability_gives_way_to_another_both_are_noted():
+    coming = DurabilitySpec(policy=DurabilityPolicy.CROSS_ZONE, acks=2)
+    note = note_of(with_status(healthy(), version=7, durability_next=coming), 1)
+    assert (note.durability, note.durability_next) == (DurabilitySpec(), coming)
+    assert notes.parse(note.text()) == note
+
+
+def test_a_note_of_before_durabilities_to_come_were_told_can_be_read():
+    note = note_of(healthy(), 1)
+    told = json.loads(note.text())
+    assert told.pop("coming") is None
+    assert notes.parse(json.dumps(told)) == note
 
 
 def test_a_coming_reign_is_noted_with_the_line_that_it_begins_with():
@@ -87,6 +102,12 @@ def test_a_note_that_came_with_a_clone_is_none():
 @pytest.mark.parametrize("text", ["", "null", "[]", "{}", "{", json.dumps({"term": 1})])
 def test_what_cannot_be_read_is_none(text):
     assert notes.parse(text) is None
+
+
+@pytest.mark.parametrize("coming", [[], ["semi-sync"], ["else", 1], ["semi-sync", 0], 7])
+def test_a_note_with_a_durability_to_come_that_cannot_be_read_is_none(coming):
+    told = json.loads(note_of(healthy(), 1).text())
+    assert notes.parse(json.dumps({**told, "coming": coming})) is None
 
 
 def test_who_promised_more_since_or_noted_another_issue_is_not_attached():

@@ -73,6 +73,19 @@ def test_the_record_waits_until_the_primary_has_noted_that_version():
     assert status_of(decide(seeing(view, "m1", noted=7))).ackers == ("m1", "m2")
 
 
+def test_it_ends_under_one_more_version_which_says_one_thing_alone():
+    """A member that noted both sets under the version before has an older note than who notes the smaller one."""
+    view = with_status(leaving(**locked(), noted=7), version=7)
+    status = status_of(decide(view))
+    assert (status.ackers, status.ackers_next, status.version) == (("m1", "m2"), None, 8)
+
+
+def test_so_it_does_where_it_is_taken_back():
+    view = with_status(leaving(**locked(), noted=7), version=7)
+    status = status_of(decide(dead(view, "m2")))
+    assert (status.ackers, status.ackers_next, status.version) == (("m1", "m2", "m3"), None, 8)
+
+
 def test_the_set_that_both_count_in_is_not_applied_again_meanwhile():
     """m2 is locked too, and must catch up: what unlocks it does not unlock m3."""
     both_locked = {**locked(), "accounts": {**locked()["accounts"], replica_account("m2"): True}}

@@ -74,19 +74,20 @@ def test_a_primary_that_may_be_told_to_wait_for_nobody_notes_the_version_first()
 def test_the_old_one_is_kept_where_another_is_declared_meanwhile():
     view = with_spec(begun(SEMI_SYNC, CROSS_ZONE), durability=DurabilitySpec(policy=NONE))
     status = status_of(decide(view))
-    assert (status.durability.policy, status.durability_next) == (SEMI_SYNC, None)
+    assert (status.durability.policy, status.durability_next, status.version) == (SEMI_SYNC, None, 1)
 
 
 def test_the_old_one_is_kept_where_those_who_count_under_both_are_lost():
     status = status_of(decide(dead(begun(SEMI_SYNC, CROSS_ZONE), "m3", since=990.0)))
-    assert (status.durability.policy, status.durability_next) == (SEMI_SYNC, None)
+    assert (status.durability.policy, status.durability_next, status.version) == (SEMI_SYNC, None, 1)
 
 
 def test_nothing_is_left_of_it_after_a_change_of_primary():
     """What was decided in its name under the new term must not come late: it begins again, under another version."""
     view = with_status(promoting(healthy(), "m2"), durability_next=DurabilitySpec(policy=CROSS_ZONE))
     view = seeing(view, "m2", promise=2, opened=2, reigned=2, journal_term=2)
-    assert status_of(decide(view)).durability_next is None
+    status = status_of(decide(view))
+    assert (status.durability_next, status.version) == (None, view.shard.status.version + 1)
 
 
 # --- to cross-zone ------------------------------------------------------------------------------------------
@@ -104,6 +105,16 @@ def silent() -> View:
 
 def test_then_the_new_durability_is_recorded():
     assert status_of(decide(silent())).durability == DurabilitySpec(policy=CROSS_ZONE)
+
+
+def test_it_is_recorded_under_one_more_version():
+    view = with_status(silent(), version=0)
+    assert status_of(decide(view)).version == 1
+
+
+def test_what_promises_nothing_is_in_force_under_another_version_too():
+    status = status_of(decide(changing(SEMI_SYNC, NONE)))
+    assert (status.durability.policy, status.version) == (NONE, 1)
 
 
 def test_not_before_the_other_zone_holds_what_the_silent_one_may_have_acknowledged():
