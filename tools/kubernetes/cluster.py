@@ -11,6 +11,7 @@ it: no traffic of a test leaves the machine, the machine's own network and packe
 of one process ends all of it. Nodes are in zones ``zone-0`` to ``zone-2``. A node is cut off by
 ``ip -n flyball-cluster-switch link set port1 down``. NetworkPolicies are stored and not enforced.
 
+    python -m tools.kubernetes.cluster prepare            make all that one takes, and start nothing
     python -m tools.kubernetes.cluster up [--nodes 3]     print the kubeconfig's path
     python -m tools.kubernetes.cluster load ARCHIVE…      images into every node
     python -m tools.kubernetes.cluster down               safe at any time, twice too
@@ -37,11 +38,16 @@ TOOLS = ("containerd", "runc", "ctr", "iptables", "ip", "conntrack", "nsenter", 
 KERNEL = ("vm.overcommit_memory", "kernel.panic", "kernel.panic_on_oops")
 """Settings of the whole machine that kubelet changes; they are put back."""
 KIND = "flyball"
+SPACE_NEEDED = 12 << 30
+"""Bytes: three nodes hold 7 GB with the images of a keyspace in them, before it has data."""
+MEMORY_NEEDED = 5 << 30
+"""Bytes: a control plane, three nodes, and a keyspace of six members."""
 
 
-def up(place: Layout) -> Path:
+def up(place: Layout, *, outlives_us: bool = True) -> Path:
     """The kubeconfig of a cluster that is ready.
 
+    :param outlives_us: False where one that is made here ends with the caller, be it killed.
     :raises Unavailable: when there can be none here, or it does not become ready.
     """
     theirs = users_own(place, os.environ)
@@ -51,12 +57,12 @@ def up(place: Layout) -> Path:
     if _has_kind():
         return _kind_up(place)
     if processes.running(place.run / "cluster.pid") is None:
-        _check_machine()
+        check_machine(place)
         home = binaries(*Part, report=_say)
         archives = images.system()
         down(place)
         try:
-            _start(place, home)
+            _start(place, home, outlives_us=outlives_us)
             _wait_for_nodes(place, home)
             load(place, archives)
             _install(place, home)
@@ -65,6 +71,21 @@ def up(place: Layout) -> Path:
             down(place)
             raise
     return place.kubeconfig
+
+
+def prepare(place: Layout) -> None:
+    """Make all that a cluster and a trial on it take, so that it starts in seconds. Blocks, for minutes the first time.
+
+    :raises Unavailable: at once where this machine could not have one.
+    """
+    if users_own(place, os.environ) is not None:
+        return
+    if not _has_kind():
+        check_machine(place)
+        binaries(*Part, report=_say)
+        images.system()
+    for image in images.IMAGES.values():
+        images.build(image)
 
 
 def users_own(place: Layout, environ: Mapping[str, str]) -> Path | None:
@@ -114,7 +135,11 @@ def down(place: Layout) -> None:
         shutil.rmtree(left, ignore_errors=True)
 
 
-def _check_machine() -> None:
+def check_machine(place: Layout) -> None:
+    """See whether this machine can have a cluster of its own.
+
+    :raises Unavailable: with what is missing, and what would change that.
+    """
     if os.geteuid() != 0:
         raise Unavailable("a cluster's nodes need root; set KUBECONFIG, or install kind")
     path = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
@@ -128,9 +153,25 @@ def _check_machine() -> None:
         )
     if Path("/sys/fs/cgroup/cgroup.controllers").exists():
         raise Unavailable("this machine has control groups of version 2 only; set KUBECONFIG, or install kind")
+    _run(["unshare", "--mount", "--pid", "--net", "--fork", "true"])
+    there = next(folder for folder in (place.state, *place.state.parents) if folder.exists())
+    free = shutil.disk_usage(there).free
+    if free < SPACE_NEEDED:
+        raise Unavailable(
+            f"{there} has {free >> 20} MiB free, a cluster of {place.nodes} nodes needs {SPACE_NEEDED >> 20}"
+        )
+    memory = _available_memory(Path("/proc/meminfo").read_text(encoding="utf-8"))
+    if memory < MEMORY_NEEDED:
+        raise Unavailable(f"{memory >> 20} MiB of memory are available, a cluster needs {MEMORY_NEEDED >> 20}")
 
 
-def _start(place: Layout, home: Path) -> None:
+def _available_memory(told: str) -> int:
+    """Bytes that processes could have without swapping, as the kernel tells (proc(5))."""
+    [kilobytes] = re.findall(r"^MemAvailable:\s+(\d+) kB$", told, re.MULTILINE)
+    return int(kilobytes) << 10
+
+
+def _start(place: Layout, home: Path, *, outlives_us: bool) -> None:
     """The networks, the control plane and its nodes, and the way to the API server."""
     place.log.mkdir(parents=True)
     place.run.mkdir(parents=True)
@@ -158,9 +199,9 @@ def _start(place: Layout, home: Path) -> None:
     network = f"/run/netns/{place.network(0)}"
     apart = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--propagation", "private"]
     plane = ["nsenter", f"--net={network}", *apart, str(HERE / "control_plane.sh")]
-    processes.start(place.run / "cluster.pid", plane, place.log / "cluster.log", environ)
+    processes.start(place.run / "cluster.pid", plane, place.log / "cluster.log", environ, outlives_us=outlives_us)
     forward = [sys.executable, str(HERE / "forward.py"), network, str(place.port)]
-    processes.start(place.run / "forward.pid", forward, place.log / "forward.log", environ)
+    processes.start(place.run / "forward.pid", forward, place.log / "forward.log", environ, outlives_us=outlives_us)
 
 
 def _make_networks(place: Layout) -> None:
@@ -307,6 +348,7 @@ def main() -> int:
     raising = words.add_parser("up", help="start it, and print its kubeconfig's path")
     raising.add_argument("--nodes", type=int, default=3, choices=range(1, layout.MOST_NODES + 1))
     words.add_parser("down", help="end it")
+    words.add_parser("prepare", help="build and pack all that one takes, and our images; start nothing")
     loading = words.add_parser("load", help="bring images into its nodes")
     loading.add_argument("archives", nargs="+", type=Path)
     given = parser.parse_args()
@@ -315,6 +357,8 @@ def main() -> int:
             started = time.monotonic()
             print(up(Layout(nodes=given.nodes)))
             _say(f"up after {time.monotonic() - started:.0f} s")
+        elif given.word == "prepare":
+            prepare(Layout())
         elif given.word == "load":
             load(Layout(), given.archives)
         else:

@@ -5,15 +5,17 @@
     ours      ``images/*/Dockerfile`` on such a base, by buildah: the same file that ``docker build`` takes
 
 Names have ``localhost/`` before them: nodes never ask a registry for those. Archives are kept in the cache, each under
-a digest of what it was made of, and made again when that changes.
+a digest of what it was made of, and made again when that changes; of each name the few that were used last are kept.
 
     python -m tools.kubernetes.images           make all, and print the archives' paths
     python -m tools.kubernetes.images mysql     one of them: mysql or flyball
 """
 
+import fcntl
 import hashlib
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -35,6 +37,8 @@ LIMIT = 1800.0
 """Seconds that one tool may take."""
 TRUST = Path("/etc/ssl/certs/ca-certificates.crt")
 """This machine's authorities, lent to steps that fetch packages; they stay out of the image."""
+KEPT = 3
+"""Archives of one name that stay: those of the trees that are worked on at once. Each change of ours is 350 MB more."""
 UNUSED = ("doc", "man", "locale", "info")
 
 
@@ -110,11 +114,18 @@ def system() -> list[Path]:
 
 
 def build(image: Image) -> Path:
-    """The archive of an image of ours."""
+    """The archive of an image of ours; one process makes it while others wait."""
+    with (layout.images() / f"{_stem(image.name)}.lock").open("a") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        return _build(image)
+
+
+def _build(image: Image) -> Path:
     base = _base(image)
     sources = [file for source in image.sources for file in _files(ROOT / source)]
     archive = _archive(image.name, _digest([base, *sources]))
     if archive.exists():
+        archive.touch()
         return archive
     name, dockerfile = f"localhost/{image.name}", ROOT / "images" / image.name.partition(":")[0] / "Dockerfile"
     base_name = _base_name(image)
@@ -123,12 +134,28 @@ def build(image: Image) -> Path:
     trust = ["--volume", f"{TRUST}:{TRUST}:ro"] if TRUST.exists() else []
     # The machine's network as it is: buildah would make a bridge otherwise, and leave it there.
     options = ["--quiet", "--pull-never", "--network", "host", *trust, "--build-arg", f"BASE_IMAGE={base_name}"]
+    former = _run(["buildah", "images", "--quiet", "--filter", f"reference={name}"]).split()
     _run(["buildah", "build", *options, "--tag", name, "--file", str(dockerfile), str(ROOT / image.context)])
     unfinished = archive.with_suffix(".unfinished")
     unfinished.unlink(missing_ok=True)
     _run(["buildah", "push", "--quiet", name, f"docker-archive:{unfinished}:{name}"])
     unfinished.rename(archive)
+    now = _run(["buildah", "images", "--quiet", "--filter", f"reference={name}"]).split()
+    for nameless in {*former} - {*now}:
+        _run(["buildah", "rmi", nameless])
+    forget(archive.parent, image.name)
     return archive
+
+
+def forget(folder: Path, name: str) -> None:
+    """Remove the archives of an image but for those that were used last."""
+    found = [file for file in folder.glob(f"{_stem(name)}-*.tar") if re.fullmatch("[0-9a-f]{12}", file.stem[-12:])]
+    for old in sorted(found, key=lambda file: file.stat().st_mtime, reverse=True)[KEPT:]:
+        old.unlink(missing_ok=True)
+
+
+def _stem(name: str) -> str:
+    return name.replace(":", "-")
 
 
 def _base_name(image: Image) -> str:
@@ -171,9 +198,7 @@ def _base(image: Image) -> Path:
 
 
 def _archive(name: str, digest: str) -> Path:
-    folder = layout.images()
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder / f"{name.replace(':', '-')}-{digest}.tar"
+    return layout.images() / f"{_stem(name)}-{digest}.tar"
 
 
 def _architecture() -> str:

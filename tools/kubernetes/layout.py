@@ -66,4 +66,6 @@ class Layout:
 
 def images() -> Path:
     """Where archives of images are kept: they outlive a cluster."""
-    return cache_directory() / "images"
+    folder = cache_directory() / "images"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

@@ -16,11 +16,22 @@ LIMIT = 30.0
 """Seconds that a killed process may take to be gone."""
 
 
-def start(note: Path, command: Sequence[str], log: Path, environ: Mapping[str, str]) -> None:
-    """Start a process of a session of its own, and note it."""
+def start(
+    note: Path, command: Sequence[str], log: Path, environ: Mapping[str, str], *, outlives_us: bool = True
+) -> None:
+    """Start a process of a session of its own, and note it.
+
+    :param outlives_us: False where the kernel is to kill it when the thread that called this ends, in whatever way.
+    """
+    bound = () if outlives_us else ("setpriv", "--pdeathsig", "KILL")
     with log.open("ab") as out:
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=dict(environ), start_new_session=True
+            [*bound, *command],
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            env=dict(environ),
+            start_new_session=True,
         )
     note.write_text(f"{process.pid} {_started(process.pid)}\n", encoding="utf-8")
     process.returncode = 0  # it is not ours to wait for, and must not be warned about

@@ -19,7 +19,8 @@ _stories: list[Story] = []
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.timeout(LIMIT))
+            # By a signal: what ends the process at once would leave nobody to take the cluster down in order.
+            item.add_marker(pytest.mark.timeout(LIMIT, method="signal"))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -41,7 +42,7 @@ def told():
     """The story as far as it has come. It takes a machine's processors for ten minutes: other tests would suffer."""
     if os.environ.get("CLUSTER_TEST") not in {"sample", "whole"}:
         pytest.skip("it wants the machine for itself: CLUSTER_TEST=sample runs the short chapters")
-    place = stage("flyball-story")
+    place = stage(f"flyball-story-{os.getpid()}")
     try:
         entered = place.__enter__()
     except Unavailable as reason:

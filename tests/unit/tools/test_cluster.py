@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import tarfile
+import time
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,9 @@ import yaml
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tools.kubernetes import cluster, pki, processes
+from tools.kubernetes import cluster, images, pki, processes
 from tools.kubernetes.archive import pack_files
+from tools.kubernetes.build import Unavailable
 from tools.kubernetes.layout import HERE, SERVICE_OF_DNS, Layout
 
 SLEEPER = [sys.executable, "-c", "import time; time.sleep(600)"]
@@ -136,3 +138,51 @@ def test_a_kubeconfig_that_the_user_named_comes_first_and_the_clusters_own_is_no
     assert cluster.users_own(place, {"KUBECONFIG": "/etc/theirs"}) == Path("/etc/theirs")
     assert cluster.users_own(place, {"KUBECONFIG": str(place.kubeconfig)}) is None
     assert cluster.users_own(place, {}) is None
+
+
+def test_a_process_that_is_not_to_outlive_its_maker_is_killed_with_it(tmp_path: Path):
+    note = tmp_path / "note"
+    script = (
+        "import os, sys, time; from pathlib import Path; from tools.kubernetes import processes;"
+        f"note, log = Path({str(note)!r}), Path({str(tmp_path / 'log')!r});"
+        f"processes.start(note, {SLEEPER!r}, log, os.environ, outlives_us=False);"
+        "print('started', flush=True); time.sleep(600)"
+    )
+    with subprocess.Popen([sys.executable, "-c", script], cwd=HERE.parents[1], stdout=subprocess.PIPE) as maker:
+        assert maker.stdout is not None
+        assert maker.stdout.readline() == b"started\n"
+        number = processes.running(note)
+        assert number is not None
+        maker.send_signal(signal.SIGKILL)
+    deadline = time.monotonic() + 60
+    while not is_gone(number) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert is_gone(number)
+
+
+def test_a_machine_says_what_it_lacks_for_a_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(Unavailable, match="root"):
+        cluster.check_machine(Layout(state=tmp_path))
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(cluster, "TOOLS", ("no-such-tool",))
+    with pytest.raises(Unavailable, match="no-such-tool"):
+        cluster.check_machine(Layout(state=tmp_path))
+
+
+def test_memory_that_is_available_is_read_in_bytes():
+    assert cluster._available_memory("MemTotal: 9 kB\nMemAvailable:    2048 kB\nCached: 1 kB\n") == 2 << 20
+
+
+def test_of_each_image_the_archives_that_were_used_last_are_kept(tmp_path: Path):
+    def archive(name: str, digest: int, used: int) -> Path:
+        file = tmp_path / f"{name}-{digest:012x}.tar"
+        file.touch()
+        os.utime(file, (used, used))
+        return file
+
+    ours = [archive("flyball-test", number, 100 + number) for number in range(images.KEPT + 2)]
+    others = [archive("base-flyball-test", 1, 1), archive("mysql-9.7", 1, 1)]
+    images.forget(tmp_path, "flyball:test")
+    assert sorted(tmp_path.iterdir()) == sorted([*ours[-images.KEPT :], *others])

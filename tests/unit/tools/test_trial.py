@@ -2,13 +2,14 @@
 
 import os
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tools.kubernetes.build import Unavailable
 from tools.kubernetes.trial import application, faults, stage
-from tools.kubernetes.trial.stage import Stage
+from tools.kubernetes.trial.stage import Stage, TrialError
 
 PLACE = Stage(Path("kubeconfig"), Path("programs"), Path("shims"), "here", "flyball:1", "mysql:9.7", None, "node-0")
 
@@ -41,3 +42,26 @@ def test_nobodys_own_cluster_is_harmed():
         pass
     with pytest.raises(Unavailable), faults.without_api_server(PLACE):
         pass
+
+
+def test_two_trials_do_not_have_one_cluster(tmp_path: Path):
+    lock = tmp_path / "cluster.lock"
+    with stage.turn(lock), pytest.raises(Unavailable, match="another trial"), stage.turn(lock, 0.0):
+        pass
+    with stage.turn(lock, 0.0):
+        pass
+
+
+def test_a_command_that_lost_the_api_server_is_given_again_and_one_that_was_refused_is_not(tmp_path: Path):
+    kubectl = tmp_path / "kubectl"
+    place = replace(PLACE, programs=tmp_path, shims=tmp_path)
+    kubectl.write_text(
+        f"#!/bin/sh\nif [ -e {tmp_path}/asked ]; then echo done; exit; fi\ntouch {tmp_path}/asked\n"
+        "echo 'error: http2: client connection lost' >&2; exit 1\n"
+    )
+    kubectl.chmod(0o755)
+    assert place.kubectl("get", "pods") == "done\n"
+    kubectl.write_text("#!/bin/sh\necho x >> " + str(tmp_path / "times") + "\necho forbidden >&2; exit 1\n")
+    with pytest.raises(TrialError, match="forbidden"):
+        place.kubectl("get", "pods")
+    assert (tmp_path / "times").read_text() == "x\n"

@@ -23,8 +23,9 @@ def start(stage: Stage) -> None:
     """Begin to write; every shard has the table afterwards."""
     names = [shard["metadata"]["name"] for shard in shards(stage)]
     program = Path(__file__).with_name("writer.py")
-    stage.kubectl("delete", "configmap", POD, "--ignore-not-found")
-    stage.kubectl("create", "configmap", POD, f"--from-file={program}")
+    metadata, data = {"name": POD}, {program.name: program.read_text(encoding="utf-8")}
+    configuration = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}
+    stage.kubectl("apply", "-f", "-", given=yaml.safe_dump(configuration))
     hosts = {f"{name}-primary": stage.get("service", f"{name}-primary")["spec"]["clusterIP"] for name in names}
     stage.kubectl("apply", "-f", "-", given=yaml.safe_dump(_pod(stage, names, hosts)))
     stage.kubectl("wait", "--for=condition=Ready", f"pod/{POD}", "--timeout=300s")

@@ -4,6 +4,7 @@ The cluster is the one of ``KUBECONFIG``, else kind's, else one that is made her
 cluster images come from a registry, so ``FLYBALL_IMAGE`` and ``MYSQL_IMAGE`` name them.
 """
 
+import fcntl
 import json
 import os
 import shutil
@@ -12,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,10 @@ LIMIT = 600.0
 """Seconds that anything awaited may take; a busy machine makes seconds into minutes."""
 POLL = 0.1
 RELEASE = "flyball"
+LOST = ("Unable to connect to the server", "client connection lost", "TLS handshake timeout", "i/o timeout")
+"""What kubectl says where the connection to the API server broke, or never came about."""
 Object = dict[str, Any]
+_NAMESPACE = '{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "@NAME@"}}'
 
 
 class TrialError(Exception):
@@ -51,10 +55,18 @@ class Stage:
     anchor: str
 
     def kubectl(self, *words: str, given: str = "", succeeds: bool = True, limit: float = LIMIT) -> str:
-        """Run kubectl in the namespace; gives what it printed."""
-        return self._run(
-            [self._program("kubectl"), "--namespace", self.namespace, *words], limit, given, succeeds=succeeds
-        )
+        """Run kubectl in the namespace; gives what it printed. Where the API server was lost on the way (on a machine
+        that is busy beyond measure) it is asked again, as a person does: what is asked here may be asked twice.
+        """
+        command = [self._program("kubectl"), "--namespace", self.namespace, *words]
+        deadline = time.monotonic() + limit
+        while True:
+            try:
+                return self._run(command, limit, given, succeeds=succeeds)
+            except TrialError as error:
+                if not is_lost(str(error)) or time.monotonic() > deadline:
+                    raise
+            time.sleep(POLL)
 
     def get(self, *words: str) -> Object:
         """What ``kubectl get -o json`` says."""
@@ -115,6 +127,11 @@ class Stage:
         return done.stdout if succeeds else done.stdout + done.stderr
 
 
+def is_lost(told: str) -> bool:
+    """Whether a command failed for want of the API server, not for what the server said."""
+    return any(words in told for words in LOST)
+
+
 @contextmanager
 def stage(namespace: str) -> Iterator[Stage]:
     """A stage with its namespace, and nothing in it yet. The namespace goes at the end; so does a cluster made here.
@@ -124,27 +141,55 @@ def stage(namespace: str) -> Iterator[Stage]:
     place = Layout()
     theirs = cluster.users_own(place, os.environ)
     is_ours = theirs is None and shutil.which("kind") is None
-    was_up = processes.running(place.run / "cluster.pid") is not None
+    if is_ours and processes.running(place.run / "cluster.pid") is None:
+        cluster.check_machine(place)
     programs = binaries(*Part, build=False) if is_ours else Path("/usr/bin")
     names = _image_names(os.environ, is_theirs=theirs is not None)
     archives = [] if theirs else [images.build(image) for image in images.IMAGES.values()]
-    kubeconfig = cluster.up(place)
-    try:
-        if archives:
-            cluster.load(place, archives)
-        with tempfile.TemporaryDirectory(prefix="flyball-trial-") as shims:
-            _write_shim(Path(shims))
-            made = Stage(kubeconfig, programs, Path(shims), namespace, *names, place if is_ours else None, "")
-            made = replace(made, anchor=made.get("nodes")["items"][0]["metadata"]["name"])
-            made.kubectl("create", "namespace", namespace)
+    with turn(place.state.with_suffix(".lock")) if is_ours else nullcontext():
+        was_up = processes.running(place.run / "cluster.pid") is not None
+        kubeconfig = cluster.up(place, outlives_us=False)
+        try:
+            if archives:
+                cluster.load(place, archives)
+            with tempfile.TemporaryDirectory(prefix="flyball-trial-") as shims:
+                _write_shim(Path(shims))
+                made = Stage(kubeconfig, programs, Path(shims), namespace, *names, place if is_ours else None, "")
+                made = replace(made, anchor=made.get("nodes")["items"][0]["metadata"]["name"])
+                made.kubectl("apply", "-f", "-", given=_NAMESPACE.replace("@NAME@", namespace))
+                try:
+                    yield made
+                finally:
+                    if was_up or not is_ours:
+                        # While its operator is there: a namespace whose keyspace nobody releases never ends.
+                        for words in (
+                            ("delete", "keyspaces", "--all", "--timeout=300s"),
+                            ("delete", "namespace", namespace, "--wait=false"),
+                        ):
+                            with suppress(TrialError):
+                                made.kubectl(*words, limit=330.0)
+        finally:
+            if is_ours and not was_up:
+                cluster.down(place)
+
+
+@contextmanager
+def turn(lock: Path, limit: float = LIMIT) -> Iterator[None]:
+    """Have the machine's cluster for oneself: one trial's end would take it away from under another.
+
+    :raises Unavailable: where another trial has it for longer than ``limit`` seconds.
+    """
+    with lock.open("a") as file:
+        deadline = time.monotonic() + limit
+        while True:
             try:
-                yield made
-            finally:
-                if was_up or not is_ours:
-                    made.kubectl("delete", "namespace", namespace, "--wait=false", succeeds=False)
-    finally:
-        if is_ours and not was_up:
-            cluster.down(place)
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError as held:
+                if time.monotonic() > deadline:
+                    raise Unavailable(f"another trial has the cluster of this machine ({lock})") from held
+                time.sleep(POLL)
+        yield
 
 
 def _image_names(environ: Mapping[str, str], *, is_theirs: bool) -> tuple[str, str]:
