@@ -12,10 +12,12 @@ USER = "ledger"
 
 
 def install(stage: Stage) -> None:
-    """The chart, as the documentation installs it."""
+    """The chart, as the documentation installs it; definitions belong to one release of a cluster, the first one."""
+    there = stage.kubectl("get", "crd", "keyspaces.flyball.dev", "--ignore-not-found", "-o", "name")
     repository, _, tag = stage.flyball_image.rpartition(":")
     values = ("--set", f"image.repository={repository}", "--set", f"image.tag={tag}")
-    stage.helm("install", RELEASE, str(ROOT / "charts/flyball"), *values, "--wait=false")
+    definitions = ("--set", "crds.install=false") if there else ()
+    stage.helm("install", RELEASE, str(ROOT / "charts/flyball"), *values, *definitions, "--wait=false")
 
 
 def apply(stage: Stage) -> None:
