@@ -19,12 +19,16 @@ be taken out, and the tests show what breaks then.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from flyball.durability import Durability, SemiSync
+from tests.proofs import changing
+from tests.proofs.search import Found, search
 from tests.proofs.state import (
     NAMES,
     WRITES,
     Choice,
+    Counting,
     Election,
     Member,
     Record,
@@ -36,10 +40,9 @@ from tests.proofs.state import (
     reigns_at,
     title,
     with_member,
-    with_version,
 )
 
-ONE_ACK = SemiSync(1, frozenset(NAMES))
+ONE_ACK = SemiSync(1, frozenset("abc"))
 
 
 @dataclass(frozen=True)
@@ -47,47 +50,38 @@ class World:
     """The rules, the durability, and what may happen."""
 
     rules: Rules
-    policy: Durability = ONE_ACK
-    smaller: Durability | None = None
-    """The ack set after member ``c`` has left, where that is to happen."""
-    larger: Durability | None = None
-    """The ack set after member ``c`` has joined, where that is to happen instead."""
+    policies: tuple[Durability, ...] = (ONE_ACK,)
+    """What may count; the first one does at the start."""
+    changes: int = 0
+    """How often another one may be asked for (``changing.py``)."""
+    takes_back: bool = False
+    """And taken back before it counts alone."""
+    count: int = 3
+    """How many members there are."""
     restores: bool = False
     """The record may be put back to what it was at the start."""
 
-    @property
-    def count(self) -> int:
-        return len(getattr(self.larger or self.policy, "ackers", NAMES))
-
     # --- the predicates ---------------------------------------------------------------------------------
 
-    def policies(self, version: int) -> tuple[Durability, ...]:
-        if self.larger is not None:
-            return (self.policy,) if version == 1 else (self.larger,)
-        if self.smaller is None or version == 1:
-            return (self.policy,)
-        return (self.smaller,) if version == 3 else (self.policy, self.smaller)
+    def able(self, n: int, counting: Counting) -> bool:
+        """Whether a member may reign, and acknowledge, while that counts."""
+        return all(NAMES[n] in getattr(self.policies[p], "ackers", NAMES) for p in counting)
 
-    def acks_under(self, version: int) -> Durability:
-        if self.larger is not None:
-            return self.larger if version == 3 else self.policy
-        if self.smaller is None or version == 1 or (version == 2 and not self.rules.leave_binds):
-            return self.policy
-        return self.smaller
+    def acknowledged(self, counting: Counting, primary: int, holders: int) -> bool:
+        """While both count the stricter way: who acknowledges does so under either."""
+        wanted = counting if self.rules.both_bind else counting[:1]
+        return all(holds_enough(self.policies[p], primary, holders) for p in wanted)
 
-    def acknowledged(self, version: int, primary: int, holders: int) -> bool:
-        return _acknowledged(self.acks_under(version), primary, holders)
-
-    def deposed(self, version: int, reached: int) -> bool:
+    def deposed(self, counting: Counting, reached: int) -> bool:
         """Nobody, whoever may have reigned, could be acknowledged by those who are not reached."""
-        return all(_deposed(policy, reached) for policy in self.policies(version))
+        return all(_deposed(self.policies[p], reached) for p in counting)
 
     # --- the start --------------------------------------------------------------------------------------
 
     def start(self, *proposals: tuple[int, bool]) -> State:
         """Member ``a`` reigns; proposals are (number, by the record), and wait for their moment."""
-        members = tuple(Member((1, 0), 0, 1, 0 if n == 0 else -1, -1 if n == 0 else 0, ()) for n in range(self.count))
-        first = Election(1, 0, by_record=True, choice=Choice(0, frozenset(), 1))
+        members = tuple(Member((1, 0), 0, 0, 0 if n == 0 else -1, -1 if n == 0 else 0, ()) for n in range(self.count))
+        first = Election(1, 0, by_record=True, choice=Choice(0, frozenset()), counts=((0,),))
         blank = (None,) * self.count
         named = self.rules.named_issue
         others = tuple(
@@ -110,6 +104,8 @@ class World:
                 yield from self._reigns(state, index, election, choice)
         for n, member in enumerate(state.members):
             yield from self._member_alone(state, n, member)
+        if self.changes:
+            yield from changing.acts(self, state)
         if self.restores and state.record != Record():
             yield "the record is restored", state._replace(record=Record())
 
@@ -150,15 +146,16 @@ class World:
         if not known:
             return
         _, note, version = max((state.elections[r.note].number, r.note, r.version) for r in known)
+        counting = state.elections[note].counts[version]
         by_record = election.by_record and not self.rules.noted_line
         writers = {note}
         if by_record:
             note, writers = state.record.reign, {state.record.reign, *state.record.suspects}
         if election.by_record and not self.rules.whoever_reigned:
             suspects = {reigns_at(state, e) for e in (state.record.reign, *state.record.suspects)}
-            if not all(_suspect_revoked(self.policy, suspect, reached) for suspect in suspects):
+            if not all(_suspect_revoked(self.policies[0], suspect, reached) for suspect in suspects):
                 return
-        elif not self.deposed(version, reached):
+        elif not self.deposed(counting, reached):
             return
         if election.by_record and not self.rules.by_members and state.record.transition != index:
             return
@@ -168,12 +165,13 @@ class World:
         for n in counted:
             log = frozenset(replies[n].log)
             fit = log <= line and (holds <= log or not self.rules.whole_line)
-            if not fit or (not self._stays(n) and (version == 3 or (version == 2 and self.rules.leave_binds))):
+            binding = counting if self.rules.both_bind else counting[:1]
+            if not fit or (self.rules.of_the_set and not self.able(n, binding)):
                 continue
-            choice = Choice(n, holds & log, version)
+            choice = Choice(n, holds & log)
             if election.choice is None:
                 blank = (None,) * self.count if self.rules.one_choice else replies
-                changed = election._replace(choice=choice, replies=blank)
+                changed = election._replace(choice=choice, replies=blank, counts=(counting,))
             elif choice.candidate != election.choice.candidate:
                 changed = election._replace(second=choice)
             else:
@@ -190,64 +188,22 @@ class World:
         ballot = (election.number, election.name)
         leader = state.members[who]
         if leader.opened == -1 and leader.promise == ballot and choice.base <= set(leader.log):
-            version = leader.version if leader.note == index else choice.version
+            version = leader.version if leader.note == index else 0
             opened = leader._replace(opened=index, follows=-1, note=index, version=version)
             yield f"{NAMES[who]} opens under {term}", with_member(state, who, opened)
         for n, member in enumerate(state.members):
             if n == who or member.opened != -1 or (member.promise[0] >= election.number and member.promise != ballot):
                 continue
-            if member.follows == index or (member.note == -1 and self.smaller is not None and self.rules.left_first):
+            if member.follows == index:
                 continue
             if not self.rules.noted_line and not set(member.log) <= self._recorded_line(state, index):
                 continue  # errant, by the record: never attached
-            version = member.version if member.note == index else choice.version
+            version = member.version if member.note == index else 0
             attached = member._replace(promise=ballot, note=index, version=version, follows=index)
             yield f"{NAMES[n]} follows {NAMES[who]} under {term}", with_member(state, n, attached)
         record = state.record
         if record.transition == index and self._was_acknowledged(state, index):
             yield f"the record: {term} reigns", state._replace(record=Record(record.issued, -1, index))
-        if self.smaller is not None:
-            yield from self._lets_go(state, index, election, choice)
-        if self.larger is not None:
-            yield from self._lets_in(state, index, election, choice)
-
-    def _lets_go(self, state: State, index: int, election: Election, choice: Choice) -> Iterator[tuple[str, State]]:
-        """Member ``c`` leaves the ack set of a living reign (rule 11), and is made anew."""
-        ballot, who = (election.number, election.name), choice.candidate
-        leader = state.members[who]
-        attached = [n for n, member in enumerate(state.members) if member.note == index and member.promise == ballot]
-        known = [sum(1 << n for n in attached if state.members[n].version >= v) for v in (2, 3)]
-        widely = known[0] >> who & 1 and _acknowledged(self.policy, who, known[0])
-        if leader.opened == index and self._stays(who):
-            for n in attached:
-                if state.members[n].version == 1:
-                    yield f"{NAMES[n]} learns that c may go", with_version(state, n, 2)
-        holders = sum(1 << n for n in attached if set(state.members[n].log) >= set(leader.log))
-        held = _acknowledged(self.smaller, who, holders) or not self.rules.leave_held
-        settled = leader.opened == index and (widely or not self.rules.leave_known) and held
-        if settled or known[1]:
-            for n in attached:
-                if state.members[n].version == 2 or (not self.rules.leave_known and state.members[n].version == 1):
-                    yield f"{NAMES[n]} learns that c has gone", with_version(state, n, 3)
-        gone = known[1] >> who & 1 and _acknowledged(self.smaller, who, known[1])
-        if (gone or not self.rules.left_first) and state.members[2].log and state.members[2].opened == -1:
-            new = Member((1, 0), -1, 1, -1, -1, ())
-            yield "c is made anew, of an old copy", with_member(state, 2, new)
-
-    def _lets_in(self, state: State, index: int, election: Election, choice: Choice) -> Iterator[tuple[str, State]]:
-        """Member ``c`` joins the ack set of a living reign."""
-        ballot, who = (election.number, election.name), choice.candidate
-        leader = state.members[who]
-        if leader.opened != index:
-            return
-        attached = [n for n, member in enumerate(state.members) if member.note == index and member.promise == ballot]
-        for n in attached:
-            if state.members[n].version == 1:
-                yield f"{NAMES[n]} learns that c will count", with_version(state, n, 2)
-        known = sum(1 << n for n in attached if state.members[n].version >= 2)
-        widely = bool(known >> who & 1) and _acknowledged(self.policy, who, known)
-        if leader.version < 3 and (widely or (leader.version == 2 and not self.rules.join_known)):
-            yield "c is let in", with_version(state, who, 3)
 
     def _member_alone(self, state: State, n: int, member: Member) -> Iterator[tuple[str, State]]:
         if member.opened != -1:
@@ -283,7 +239,7 @@ class World:
                     same = member.follows == leader.opened and reigns_at(state, member.follows, n) == who
                     if same or (not self.rules.attached_first and reigns_at(state, member.follows, n) == who):
                         acks[w] |= 1 << n
-                if self.acknowledged(leader.version, who, acks[w]):
+                if self.acknowledged(state.elections[leader.opened].counts[leader.version], who, acks[w]):
                     acks[w] = -1
         return state if tuple(acks) == state.acks else state._replace(acks=tuple(acks))
 
@@ -328,8 +284,10 @@ class World:
         record = state.record
         return self._line(state, record.reign, {record.reign, *record.suspects, index})
 
-    def _stays(self, n: int) -> bool:
-        return self.smaller is None or NAMES[n] in getattr(self.smaller, "ackers", NAMES)
+
+def explore(world: World, *plans: tuple[tuple[int, bool], ...], most: int = 400_000, **more: Any) -> Found:
+    """Every state that a world can get into, with each of the plans for what will be proposed."""
+    return search([world.start(*plan) for plan in plans], world.steps, world.broken, most=most, **more)
 
 
 def _names(mask: int) -> frozenset[str]:
@@ -337,7 +295,7 @@ def _names(mask: int) -> frozenset[str]:
 
 
 @cache
-def _acknowledged(policy: Durability, primary: int, holders: int) -> bool:
+def holds_enough(policy: Durability, primary: int, holders: int) -> bool:
     return policy.acknowledged(NAMES[primary], _names(holders))
 
 

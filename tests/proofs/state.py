@@ -1,9 +1,10 @@
 """What a small world of failovers consists of: members, elections, a record; and the rules that a protocol keeps."""
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import NamedTuple
 
-NAMES = "abc"
+NAMES = "abcd"
 WRITES = 1
 """Writes in a reign: the first one is the journal row, as far as anything here can tell."""
 
@@ -28,16 +29,16 @@ class Rules:
     """The candidate holds all of the line that any reached member holds."""
     kept_promise: bool = True
     """A promise and a note survive a stop."""
-    leave_known: bool = True
-    """The smaller ack set is in force only once enough members know that it may come to be."""
-    leave_held: bool = True
-    """... and once those who stay hold everything."""
-    leave_binds: bool = True
-    """A reign that begins halfway through takes candidate and acks from those who stay."""
-    join_known: bool = True
-    """A member that joins is let in only once so many know of it as would acknowledge a write without it."""
+    of_the_set: bool = True
+    """Candidates are of the ack set, of both sets while two count: those alone are looked for when one is deposed."""
+    both_known: bool = True
+    """What counts is replaced only once so many know that both may count as would acknowledge a write before."""
+    both_bind: bool = True
+    """While both count, candidate and acknowledgements are such as either wants."""
+    held_first: bool = True
+    """... and what was written before is held as the new one wants it, before that counts alone."""
     left_first: bool = True
-    """A member is made anew only after it has left."""
+    """A member is made anew only once enough members know that it has left."""
 
 
 MEMBERS = Rules()
@@ -52,12 +53,16 @@ class Member(NamedTuple):
     note: int
     """The election whose reign the member has attached to, or begun; -1: none since it was made."""
     version: int
-    """Of the ack set, in that reign: 1 as it was, 2 both count, 3 the smaller one."""
+    """Which of the changes of what counts in that reign it has noted."""
     opened: int
     """The election under which it takes writes, or -1."""
     follows: int
     """The election whose primary it replicates from, or -1."""
     log: tuple[int, ...]
+
+
+Counting = tuple[int, ...]
+"""Which of the world's durabilities count: one, or two while one gives way to the other."""
 
 
 class Reply(NamedTuple):
@@ -69,11 +74,10 @@ class Reply(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """Who was appointed, what the line was, and which ack set its reign begins with."""
+    """Who was appointed, and what the line was."""
 
     candidate: int
     base: frozenset[int]
-    version: int
 
 
 class Election(NamedTuple):
@@ -84,6 +88,8 @@ class Election(NamedTuple):
     choice: Choice | None = None
     second: Choice | None = None
     """Another choice under the same issue: where nothing forbids it."""
+    counts: tuple[Counting, ...] = ()
+    """What counts in this reign, from its beginning on."""
 
 
 class Record(NamedTuple):
@@ -104,26 +110,49 @@ class State(NamedTuple):
     wrong: str = ""
 
 
-def mirrored(state: State) -> State:
-    """The same state for a world in which nothing but their names tells ``b`` and ``c`` apart."""
-    a, b, c = state.members
-    if b <= c:
+def mirrored(state: State, alike: str = NAMES[1:]) -> State:
+    """The same state for a world in which nothing but their names tells the members of ``alike`` apart."""
+    places = [n for n in range(len(state.members)) if NAMES[n] in alike]
+    members = [state.members[n] for n in places]
+    if all(one < next_one for one, next_one in pairwise(members)):
         return state
+    order = sorted(places, key=lambda n: _all_about(state, n))
+    if order == places:
+        return state
+    turned = dict(zip(places, order, strict=True))
+    return _renamed(state, [turned.get(n, n) for n in range(len(state.members))])
+
+
+def _all_about(state: State, n: int) -> tuple:
+    """All that a state says of a member but its name: who agree in this can change places."""
+    elections = tuple(
+        (
+            (-1,) if not e.replies or e.replies[n] is None else e.replies[n],
+            e.choice is not None and e.choice.candidate == n,
+            e.second is not None and e.second.candidate == n,
+        )
+        for e in state.elections
+    )
+    return state.members[n], elections, tuple(acks > 0 and acks >> n & 1 for acks in state.acks)
+
+
+def _renamed(state: State, order: list[int]) -> State:
+    """``order``: who stands where, by the names of before."""
+    place = [order.index(n) for n in range(len(order))]
     return state._replace(
-        members=(a, c, b),
+        members=tuple(state.members[n] for n in order),
         elections=tuple(
             e._replace(
-                replies=(e.replies[0], e.replies[2], e.replies[1]) if e.replies else (),
-                choice=e.choice and e.choice._replace(candidate=_SWAPPED[e.choice.candidate]),
+                replies=tuple(e.replies[n] for n in order) if e.replies else (),
+                choice=e.choice and e.choice._replace(candidate=place[e.choice.candidate]),
+                second=e.second and e.second._replace(candidate=place[e.second.candidate]),
             )
             for e in state.elections
         ),
-        acks=tuple(acks if acks <= 0 else _SWAPPED_BITS[acks] for acks in state.acks),
+        acks=tuple(
+            acks if acks <= 0 else sum(1 << place[n] for n in range(len(order)) if acks >> n & 1) for acks in state.acks
+        ),
     )
-
-
-_SWAPPED = (0, 2, 1)
-_SWAPPED_BITS = (0, 1, 4, 5, 2, 3, 6, 7)
 
 
 def without(rule: str, rules: Rules = MEMBERS) -> Rules:
@@ -161,7 +190,3 @@ def with_member(
 ) -> State:
     elections = state.elections if index is None else put(state.elections, index, election)
     return state._replace(members=put(state.members, n, member), elections=elections)
-
-
-def with_version(state: State, n: int, version: int) -> State:
-    return with_member(state, n, state.members[n]._replace(version=version))
