@@ -111,6 +111,15 @@ def is_issued_by(certificate: str, authority: str) -> bool:
     return True
 
 
+def is_self_issued(certificate: str) -> bool:
+    """Whether the certificate names itself as its issuer, as the end of a chain does.
+
+    :raises InputError: INVALID_RECORD when the text is no PEM certificate.
+    """
+    loaded = _load(certificate)
+    return loaded.issuer == loaded.subject
+
+
 def write_files(directory: Path, authority_certificate: str, member: Pair) -> None:
     """Write ``ca.pem``, ``cert.pem`` and ``key.pem``, each 0600, into an existing directory.
 

@@ -5,14 +5,15 @@ reads (``flyball.member.accounts`` names its keys), and one with the authority's
 reads. Users that a keyspace gains later get their passwords added; what is there is never changed, but for ``ca``.
 
 ``ca`` holds the authority's certificate, and behind it the one before where the authority was changed: members that
-still show a certificate of the former one are trusted until they have got theirs from the new one.
+still show a certificate of the former one are trusted until they have got theirs from the new one. Each comes with
+those that issued it, up to one that issued itself: OpenSSL trusts no chain that has no such end.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from flyball.certificates import Pair, issue_authority
+from flyball.certificates import Pair, is_self_issued, issue_authority
 from flyball.errors import Code, StoreError
 from flyball.member.accounts import authority_name, credentials_name, user_key, wanted_keys
 from flyball.records import Keyspace
@@ -90,7 +91,7 @@ async def ensure_authority(secrets: Secrets, keyspace: str, given: str | None = 
         return made
     held: Mapping[str, str] = found or {}
     try:
-        return Pair(held[certificate], held[key])
+        return Pair(_chain(held[certificate], held.get("ca.crt", "") if given else ""), held[key])
     except KeyError as missing:
         raise StoreError(
             Code.STORE_CORRUPT,
@@ -101,7 +102,24 @@ async def ensure_authority(secrets: Secrets, keyspace: str, given: str | None = 
 
 def trusted(present: str, authority: str) -> str:
     """What is trusted: the authority, and the one before it."""
-    first = present.partition(_END)[0] + _END if _END in present else ""
-    if first.strip() == authority.strip():
+    first = _first_chain(present)
+    if first == authority.strip():
         return present
-    return authority.strip() + "\n" + (first.strip() + "\n" if first else "")
+    return authority.strip() + "\n" + (first + "\n" if first else "")
+
+
+def _chain(certificate: str, issuers: str) -> str:
+    """An authority's certificate and those of who issued it, each once, up to one that issued itself."""
+    listed = tuple(dict.fromkeys((*_certificates(certificate), *_certificates(issuers))))
+    return _first_chain("\n".join(listed)) + "\n" if len(listed) > 1 else certificate
+
+
+def _first_chain(text: str) -> str:
+    """The certificates up to the first that issued itself; where none did, the first alone."""
+    listed = _certificates(text)
+    ends = (number for number, one in enumerate(listed, start=1) if is_self_issued(one))
+    return "\n".join(listed[: next(ends, 1)])
+
+
+def _certificates(text: str) -> tuple[str, ...]:
+    return tuple((part + _END).strip() for part in text.split(_END)[:-1])
