@@ -33,6 +33,9 @@ def start(
             env=dict(environ),
             start_new_session=True,
         )
+    deadline = time.monotonic() + LIMIT
+    while bound and _name(process.pid) == bound[0] and time.monotonic() < deadline:
+        time.sleep(0.005)  # it binds itself, and is the command only then
     note.write_text(f"{process.pid} {_started(process.pid)}\n", encoding="utf-8")
     process.returncode = 0  # it is not ours to wait for, and must not be warned about
 
@@ -60,6 +63,13 @@ def end(note: Path) -> None:
             while started and _started(each) == started and time.monotonic() < deadline:
                 time.sleep(0.02)
     note.unlink(missing_ok=True)
+
+
+def _name(number: int) -> str:
+    """The name of the program that a process runs; empty where it has ended."""
+    with suppress(OSError):
+        return Path(f"/proc/{number}/comm").read_text(encoding="utf-8").strip()
+    return ""
 
 
 def _started(number: int) -> str:
